@@ -1,0 +1,31 @@
+# Every target explains itself: `make help`.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+ARGS ?=
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: ## one contract day on the lab: installs what is missing; ARGS=--once ends with a summary, ARGS="--once --json" prints it as JSON
+	@scripts/bootstrap demo
+	@.venv/bin/yunwei demo $(ARGS)
+
+test: ## everything CI runs: format, types, walls, tests on SQLite and PostgreSQL
+	@scripts/bootstrap test
+	@scripts/test
+
+check: ## format, lint, types, walls: the fast half of `make test`
+	@scripts/check
+
+check-shared: ## checks on the reference data: make check-shared DIR=path
+	@scripts/bootstrap test
+	@$(PY) scripts/check_shared.py "$(DIR)"
+
+lock: ## renew the lock files (with hashes, without addresses)
+	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock
+	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml --group dev -o requirements-dev.lock
+
+messages: ## renew the English catalogue's source
+	@$(PY) scripts/messages.py
+
+.PHONY: help demo test check check-shared lock messages

@@ -1,0 +1,266 @@
+"""A contract as data: the shape of a folder under `contracts/` (msgspec structs, no Django, no I/O).
+
+One folder is one contract: `contract.yaml`, `documents.yaml`, `clauses.yaml`, `obligations.yaml`, `open_items.yaml`,
+`plan.yaml`. Numbers the contract states and targets of our own are kept apart by `Basis`: a vague word (及时, 定期)
+never turns into a contract number.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Basis(StrEnum):
+    """Where a number comes from."""
+
+    CONTRACT = "contract"  # it stands in the contract text
+    STATUTE = "statute"  # it stands in a law
+    PLAN = "plan"  # a service plan that 甲方 approved adds it
+    PLATFORM = "platform"  # our own default, shown as 平台默认, scores nothing
+
+
+class Owes(StrEnum):
+    """Which party owes the obligation."""
+
+    A = "A"  # 甲方
+    B = "B"  # 乙方
+    BOTH = "AB"
+
+
+class Kind(StrEnum):
+    """What an obligation owes, which decides what verdict settles it (law 1)."""
+
+    LOOK = "look"  # looking: kept by coverage
+    RESULT = "result"  # a result: kept only by pass
+    RESPOND = "respond"  # an answer to an event within a time
+    CONTINUOUS = "continuous"  # a state held without gaps (7×24, ≥ 1 engineer on site)
+    DELIVER = "deliver"  # a document or list handed over
+    CONSENT = "consent"  # nothing is done without the other side's consent before
+    BAN = "ban"  # something is never done; a breach is recorded, no occurrence falls due
+    PAY = "pay"  # money
+
+
+class Unit(StrEnum):
+    """Unit of a deadline."""
+
+    WORKING_DAY = "working_day"
+    CALENDAR_DAY = "calendar_day"
+    HOUR = "hour"  # 7×24
+    MINUTE = "minute"  # 7×24
+    YEAR = "year"
+
+
+class Party(msgspec.Struct, frozen=True, omit_defaults=True):
+    role: str  # A | B
+    name: str
+    title: str = ""  # 采购人 …
+    address: str = ""
+    postcode: str = ""
+    phone: str = ""
+    fax: str = ""
+
+
+class Signature(msgspec.Struct, frozen=True, omit_defaults=True):
+    party: str
+    date: date
+    how: str = ""
+
+
+class PeriodReading(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One way to read the service period; both days are inside it."""
+
+    id: str
+    start: date
+    end: date
+    reason: str
+    recommended: bool = False
+    confirmed: bool = False
+    confirmed_by: str = ""  # document of rank 3.1
+
+
+class Instalment(msgspec.Struct, frozen=True, omit_defaults=True):
+    id: str
+    clause: str
+    share: Decimal  # per cent
+    amount: Decimal
+    capitals: str
+    anchors: list[str]  # events; the clock starts at the latest of them
+    days: int
+    unit: Unit = Unit.WORKING_DAY
+
+
+class Money(msgspec.Struct, frozen=True, omit_defaults=True):
+    clause: str
+    amount: Decimal
+    capitals: str
+    currency: str = "CNY"
+
+
+class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
+    """contract.yaml"""
+
+    id: str  # folder name
+    number: str
+    title: str
+    title_en: str
+    parties: list[Party]
+    signatures: list[Signature]
+    price: Money
+    periods: list[PeriodReading]
+    instalments: list[Instalment]
+    place: str = ""
+    timezone: str = "Asia/Shanghai"
+    statutes: list[str] = msgspec.field(default_factory=list)
+
+
+class Document(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One contract document (documents.yaml); a lower `rank` wins, inside a rank the later date."""
+
+    id: str
+    rank: str  # "3.1" … the clause that gives the rank
+    order: int  # 1 wins over 2
+    title: str
+    date: date | None = None
+    present: bool = True
+    clause: str = ""
+
+
+class PrecedenceRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a conflict on one subject is decided; `rank` is the general rule."""
+
+    id: str
+    clause: str
+    subject: str  # "*" = general; "assessment", "confidentiality", "standard", "requirement"
+    rule: str  # rank | superior | strictest | fill_gap | floor
+    text: str
+
+
+class Clause(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One row of clauses.yaml, in our own words."""
+
+    id: str
+    kinds: list[str]
+    who: str  # "", A, B, AB
+    gist: str  # Chinese, own words
+    gist_en: str = ""
+    evidence: str = ""
+    capability: list[str] = msgspec.field(default_factory=list)
+    vague: bool = False
+    same_as: str = ""  # another clause with the same duty (9.1¶2 = 7.2.20)
+
+
+class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
+    n: int
+    unit: Unit
+    basis: Basis
+    anchor: str = ""  # event it runs from; empty = start of the period
+
+
+class Cadence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How often something falls due. `every` is one of: day, working_day, week, month, quarter, year, once."""
+
+    every: str
+    basis: Basis
+    due_time: str = "24:00"  # local time on the last day of the period when it is due
+    weekday: int = 0  # for week: 1 = Monday … 7; 0 = end of the week
+    day: int = 0  # for month/quarter/year: day of month; 0 = last
+    offset_days: int = 0  # for once: days after the period's start
+
+
+class Selector(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which assets of the baseline an obligation covers; empty lists mean "any"."""
+
+    kinds: list[str] = msgspec.field(default_factory=list)  # device, host, vm, system
+    zones: list[str] = msgspec.field(default_factory=list)
+    places: list[str] = msgspec.field(default_factory=list)
+    tags: list[str] = msgspec.field(default_factory=list)
+    protocols: list[str] = msgspec.field(default_factory=list)
+
+
+class Obligation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One row of obligations.yaml: who owes what, when, how it is done and what proves it."""
+
+    id: str
+    clauses: list[str]
+    title: str
+    title_en: str
+    owes: Owes
+    kind: Kind
+    proof: list[str]
+    trigger: str = ""  # event kind that starts an occurrence; empty = cadence or continuous
+    cadence: Cadence | None = None  # only what the contract itself states; the plan's cadences live in plan.yaml
+    deadline: Deadline | None = None
+    procedure: str = ""  # dotted name under work/; empty = manual proof
+    selector: Selector | None = None
+    confirmed_by: str = ""  # who confirms manual proof: A | B (the receiver, never a colleague)
+    vague: str = ""  # the contract's vague word, if that is all it says
+    written: bool = False  # consent or answer must be in writing
+
+
+class OpenItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A blank, trap or question; it blocks exactly one function until a document closes it."""
+
+    id: str
+    clause: str
+    title: str
+    title_en: str
+    owner: str  # A | B | AB
+    blocks: str  # the one function it blocks, e.g. "payment.balance"
+    why: str = ""
+    default: str = ""  # what the platform does meanwhile
+    closed_by: str = ""  # document id
+
+
+class PlanLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the service plan says about one obligation."""
+
+    obligation: str
+    cadence: Cadence | None = None
+    deadline: Deadline | None = None
+    coverage_target: Decimal = Decimal(100)  # per cent of agreed assets not unproven
+    terms: dict[str, Any] = msgspec.field(default_factory=dict)  # handed to the procedure as data
+    note: str = ""
+
+
+class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A limit for readings, most specific wins: component > device > place > general."""
+
+    kind: str
+    warn_high: float | None = None
+    crit_high: float | None = None
+    warn_low: float | None = None
+    crit_low: float | None = None
+    unit: str = ""
+    place: str = ""
+    device: str = ""
+    component: str = ""
+    basis: Basis = Basis.PLAN
+
+
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """plan.yaml: one version of the service plan; `assets` is the baseline coverage is counted against."""
+
+    version: int
+    title: str
+    lines: list[PlanLine]
+    limits: list[Limit] = msgspec.field(default_factory=list)
+    assets: list[str] = msgspec.field(default_factory=list)  # asset codes; filled when a version is proposed
+    note: str = ""
+
+
+class Folder(msgspec.Struct, frozen=True):
+    """A whole contract folder, loaded."""
+
+    contract: Contract
+    documents: list[Document]
+    rules: list[PrecedenceRule]
+    clauses: list[Clause]
+    obligations: list[Obligation]
+    open_items: list[OpenItem]
+    plan: Plan
+    events: list[str]  # trigger events that people may record under this contract

@@ -1,0 +1,20 @@
+"""The one base of all errors that people may see."""
+
+from __future__ import annotations
+
+
+class YunweiError(Exception):
+    """An error for people: what went wrong, where, and what to do about it.
+
+    `where` names the file and line, the device, the record; `hint` the next step. Neither ever holds a secret.
+    """
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}（{self.hint}）" if self.hint else text

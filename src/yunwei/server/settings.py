@@ -1,0 +1,116 @@
+"""Django settings of one instance, read from `yunwei.toml` in the folder that YUNWEI_INSTANCE names.
+
+Without an instance (makemigrations, type checking) the settings stand on an in-memory database and no keys.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+PACKAGE = Path(__file__).resolve().parent.parent
+INSTANCE = Path(os.environ["YUNWEI_INSTANCE"]).resolve() if os.environ.get("YUNWEI_INSTANCE") else None
+
+
+def _read(instance: Path | None) -> dict[str, Any]:
+    if instance is None:
+        return {}
+    with (instance / "yunwei.toml").open("rb") as f:
+        return tomllib.load(f)
+
+
+YUNWEI: dict[str, Any] = _read(INSTANCE)
+SECRET_KEY = (INSTANCE / "keys" / "web.key").read_text().strip() if INSTANCE else "no-instance"
+DEBUG = False
+ALLOWED_HOSTS: list[str] = YUNWEI.get("web", {}).get("hosts", ["127.0.0.1", "localhost"])
+
+#: synchronous=FULL: a ledger record that was acknowledged must survive a power cut, not only a kill (notes: NORMAL may
+#: lose the last commits). IMMEDIATE: a read that turns into a write cannot be helped by a timeout.
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 30,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+}
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's DATABASES entry for a URL; SQLite gets the options the engine note found necessary."""
+    config: dict[str, Any] = dict(dj_database_url.parse(url))
+    if "sqlite" in config["ENGINE"]:
+        config["OPTIONS"] = dict(SQLITE_OPTIONS)
+    return config
+
+
+_url = os.environ.get("DATABASE_URL") or YUNWEI.get("database_url") or (
+    f"sqlite:///{INSTANCE / 'data' / 'yunwei.sqlite3'}" if INSTANCE else "sqlite://:memory:"
+)
+DATABASES = {"default": database(_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "yunwei.ledger",
+    "yunwei.accounts",
+    "yunwei.assets",
+    "yunwei.runs",
+    "yunwei.inspect",
+    "yunwei.contract",
+    "yunwei.duties",
+    "yunwei.desk",
+    "yunwei.ui",
+]
+AUTH_USER_MODEL = "accounts.Account"
+AUTHENTICATION_BACKENDS = ["yunwei.accounts.backend.AccountBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "yunwei.ui.middleware.ContentSecurityPolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "yunwei.ui.middleware.LoginRequired",
+]
+ROOT_URLCONF = "yunwei.server.urls"
+WSGI_APPLICATION = "yunwei.server.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "APP_DIRS": False,
+        "DIRS": [PACKAGE / "ui" / "templates", *sorted(PACKAGE.glob("*/web/templates"))],
+        "OPTIONS": {"environment": "yunwei.ui.jinja.environment", "autoescape": True},
+    }
+]
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [PACKAGE / "ui" / "static"]
+STATIC_ROOT = str(INSTANCE / "data" / "static") if INSTANCE else str(PACKAGE / "ui" / "static-collected")
+WHITENOISE_USE_FINDERS = True
+
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
+LOCALE_PATHS = [PACKAGE / "locale"]
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 8 * 3600
+CSRF_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "/login"
