@@ -64,6 +64,7 @@ class Asset(models.Model):
     model = models.CharField(max_length=80, blank=True)
     serial = models.CharField(max_length=80, blank=True)
     position = models.CharField(max_length=60, blank=True)
+    tags = models.JSONField(default=list, blank=True)  # words that an obligation's selector may name
     retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -80,6 +81,7 @@ class Credential(models.Model):
     kind = models.CharField(max_length=16)  # snmp2c, snmp3, redfish, ssh
     sealed = models.BinaryField()
     key_id = models.CharField(max_length=16)
+    changed_at = models.DateTimeField(null=True, blank=True)  # when the secret was last set (age of passwords)
 
     def __str__(self) -> str:
         return self.name
@@ -113,6 +115,14 @@ class IdentityPin(models.Model):
     fields = models.JSONField()
     weak = models.BooleanField(default=False)
     pinned_at = models.DateTimeField()
-    confirmed_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True)
+    pinned_by = models.CharField(max_length=80)  # actor as in the ledger: an account's username, collector:<name> …
+    confirmed_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     confirmed_at = models.DateTimeField(null=True, blank=True)
+    refused_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     refused_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"pin {self.pk} of {self.endpoint_id}"
