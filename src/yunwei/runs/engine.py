@@ -1,0 +1,41 @@
+"""The small port behind which the durable engine stands. `dbos_engine` and `inline` implement it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from yunwei.kernel.errors import YunweiError
+
+
+class EngineError(YunweiError):
+    """The engine cannot do what was asked."""
+
+
+class Engine(Protocol):
+    """Runs procedures durably. Submitting an id twice is a no-op."""
+
+    def submit(self, run_id: str) -> None:
+        """Start the run of that id on some worker, unless it was submitted before."""
+        ...
+
+    def known(self, run_ids: list[str]) -> set[str]:
+        """Which of these ids the engine has; the reconciler submits the others again."""
+        ...
+
+    def cancel(self, run_id: str) -> None:
+        """Stop before the next step."""
+        ...
+
+
+_engine: Engine | None = None
+
+
+def use(engine: Engine | None) -> None:
+    """Set the engine of this process (the doors do, once)."""
+    global _engine  # noqa: PLW0603 - one engine a process, set by the door
+    _engine = engine
+
+
+def current() -> Engine | None:
+    """The engine of this process; None in a process that only records (web, commands): a worker's reconciler picks up."""
+    return _engine

@@ -1,0 +1,215 @@
+"""Submitting runs, moving them through their states, and the one door by which every result comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import transaction
+from django.db.models import F
+
+from yunwei.kernel.errors import YunweiError
+from yunwei.ledger import services as ledger
+from yunwei.runs import engine
+from yunwei.runs.models import Run, RunResult, RunState
+from yunwei.runs.procedure import procedure as find_procedure
+
+JSON = Any
+
+
+class RunError(YunweiError):
+    """A run cannot do that in its present state, or there is no such run."""
+
+
+#: guarded transitions of a run
+TRANSITIONS: Mapping[str, frozenset[str]] = {
+    RunState.SUBMITTED: frozenset({RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
+    RunState.RUNNING: frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED}),
+    RunState.DONE: frozenset(),
+    RunState.FAILED: frozenset(),
+    RunState.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """What observers are told, inside the transaction that took it in.
+
+    `result`: one part's payload has come in. `finished`: no more will come, whatever was not seen is not seen
+    (also after a failure or cancellation: `run.state` says which). `evidence` is the ledger intake of the event.
+    """
+
+    kind: Literal["result", "finished"]
+    run: Run
+    now: datetime
+    part: str = ""
+    payload: bytes = b""
+    artifact: str = ""
+    evidence: ledger.Intake | None = None
+
+
+Observer = Callable[[RunEvent], None]
+_observers: list[tuple[int, str, Observer]] = []
+
+
+def observe(order: int, fn: Observer) -> None:
+    """Register an observer at app start: inspect 10, duties 20, desk 30. Registering twice changes nothing."""
+    name = f"{fn.__module__}.{fn.__qualname__}"
+    if all(name != known for _, known, _ in _observers):
+        _observers.append((order, name, fn))
+        _observers.sort(key=lambda entry: entry[:2])
+
+
+def _tell(event: RunEvent) -> None:
+    for _, _, observer in _observers:
+        observer(event)
+
+
+def submit(
+    run_id: str,
+    procedure: str,
+    scope: Mapping[str, JSON],
+    terms: Mapping[str, JSON],
+    cause: Mapping[str, JSON],
+    *,
+    now: datetime,
+) -> Run:
+    """Create the run of that id, once, and hand it to the engine when the transaction commits.
+
+    Safe to call again: the row decides. When the process dies between commit and hand-over, `reconcile` hands it over.
+    """
+    find_procedure(procedure)
+    with transaction.atomic():
+        run, created = Run.objects.get_or_create(
+            id=run_id,
+            defaults={
+                "procedure": procedure,
+                "scope": dict(scope),
+                "terms": dict(terms),
+                "cause": dict(cause),
+                "submitted_at": now,
+            },
+        )
+        if created:
+            ledger.record(
+                "runs.run.submitted",
+                run_id,
+                {"procedure": procedure, "scope": dict(scope), "terms": dict(terms), "cause": dict(cause)},
+                at=now,
+                actor="system:duties",
+                clauses=tuple(cause.get("clauses", ())),
+            )
+            transaction.on_commit(lambda: _hand_over(run_id))
+    return run
+
+
+def _hand_over(run_id: str) -> None:
+    if (current := engine.current()) is not None:
+        current.submit(run_id)
+
+
+def reconcile() -> int:
+    """Hand to this process's engine every submitted run that it does not know; returns how many."""
+    current = engine.current()
+    if current is None:
+        return 0
+    waiting = list(
+        Run.objects.filter(state__in=(RunState.SUBMITTED, RunState.RUNNING)).values_list("id", flat=True)[:1000]
+    )
+    lost = [run_id for run_id in waiting if run_id not in current.known(waiting)] if waiting else []
+    for run_id in lost:
+        current.submit(run_id)
+    return len(lost)
+
+
+def _locked(run_id: str) -> Run:
+    run = Run.objects.select_for_update().filter(pk=run_id).first()
+    if run is None:
+        raise RunError("没有这次运行", where=run_id)
+    return run
+
+
+def _move(run: Run, state: RunState) -> None:
+    if state not in TRANSITIONS[run.state]:
+        raise RunError(f"运行已是“{run.get_state_display()}”，不能变为“{state.label}”", where=run.id)
+    run.state = state
+
+
+def start(run_id: str, *, now: datetime) -> Run:
+    """Mark a run as running; a second call (the step ran again after a crash) changes nothing."""
+    with transaction.atomic():
+        run = _locked(run_id)
+        if run.state == RunState.SUBMITTED:
+            _move(run, RunState.RUNNING)
+            run.started_at = now
+            run.save(update_fields=["state", "started_at"])
+    return run
+
+
+def expect(run_id: str, total: int) -> None:
+    """Say how many targets the run will look at, for progress."""
+    Run.objects.filter(pk=run_id).update(total=total)
+
+
+def advance(run_id: str, by: int) -> None:
+    """Say that so many more targets were looked at, for progress only."""
+    Run.objects.filter(pk=run_id).update(done=F("done") + by)
+
+
+def take_in(run_id: str, part: str, payload: bytes, *, collector: str, now: datetime, count: int = 0) -> bool:
+    """The one door: store one part of a run's result, enter it in the ledger, tell the observers, in one transaction.
+
+    Returns False when that part was taken in before (a step that ran again, a file brought twice) and changes
+    nothing then. Raises RunError when the run has ended: a result that comes after the verdict is not slipped in.
+    `count` targets are added to the run's progress.
+    """
+    artifact = ledger.store(payload, "application/vnd.yunwei.result")
+    with transaction.atomic():
+        run = _locked(run_id)
+        if RunResult.objects.filter(run=run, part=part).exists():
+            return False
+        if run.state not in (RunState.SUBMITTED, RunState.RUNNING):
+            raise RunError("运行已经结束，结果来迟了", where=f"{run_id}/{part}", hint="重新执行一次该义务")
+        RunResult.objects.create(
+            run=run, part=part, collector=collector, artifact=artifact.content_hash, received_at=now
+        )
+        if count:
+            run.done += count
+            run.save(update_fields=["done"])
+        evidence = ledger.record(
+            "runs.result.received",
+            run_id,
+            {"part": part, "count": count},
+            at=now,
+            actor=f"collector:{collector}",
+            clauses=tuple(run.cause.get("clauses", ())),
+            artifacts=(artifact,),
+        )
+        _tell(RunEvent("result", run, now, part, payload, artifact.content_hash, evidence))
+    return True
+
+
+def finish(run_id: str, *, now: datetime, error: str = "", cancelled: bool = False) -> Run:
+    """End a run: done, failed (`error` says why) or cancelled; observers give the verdict and settle what it was for."""
+    with transaction.atomic():
+        run = _locked(run_id)
+        if run.state not in (RunState.SUBMITTED, RunState.RUNNING):
+            return run
+        if run.state == RunState.SUBMITTED and not (error or cancelled):
+            _move(run, RunState.RUNNING)
+        _move(run, RunState.CANCELLED if cancelled else RunState.FAILED if error else RunState.DONE)
+        run.ended_at = now
+        run.error = error
+        run.save(update_fields=["state", "ended_at", "error"])
+        evidence = ledger.record(
+            f"runs.run.{run.state}",
+            run_id,
+            {"error": error} if error else {},
+            at=now,
+            actor="system:worker",
+            clauses=tuple(run.cause.get("clauses", ())),
+        )
+        _tell(RunEvent("finished", run, now, evidence=evidence))
+    return run
