@@ -5,39 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from yunwei.snmp.errors import SnmpError
+from yunwei.snmp.usm import V3, EngineState, V2c
 from yunwei.snmp.values import Value
-
-
-class V2c(NamedTuple):
-    """SNMPv2c credential."""
-
-    community: str | bytes
-
-
-class V3(NamedTuple):
-    """SNMPv3 USM credential.
-
-    auth_proto: "" (noAuth) | SHA | SHA-224 | SHA-256 | SHA-384 | SHA-512;
-    priv_proto: "" (noPriv) | AES | AES-256 (Blumenthal, what net-snmp calls AES-256) | AES-256-C (Reeder).
-    """
-
-    user: str
-    auth_proto: str = ""
-    auth_password: str = ""
-    priv_proto: str = ""
-    priv_password: str = ""
-
-
-class EngineState(NamedTuple):
-    """What is known of a device's SNMP engine; kept by the caller between sweeps (`at` = seconds of client clock)."""
-
-    engine_id: bytes
-    boots: int
-    time: int
-    at: float
 
 
 @dataclass(slots=True)
