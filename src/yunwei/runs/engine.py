@@ -37,5 +37,5 @@ def use(engine: Engine | None) -> None:
 
 
 def current() -> Engine | None:
-    """The engine of this process; None in a process that only records (web, commands): a worker's reconciler picks up."""
+    """The engine of this process; None where one only records (web, commands): a worker's reconciler picks up."""
     return _engine

@@ -17,7 +17,7 @@ class RunState(models.TextChoices):
 
 
 class Run(models.Model):
-    """One attempt to do a procedure. The id is `kind:obligation:period:attempt`, so that submitting twice is harmless."""
+    """One attempt to do a procedure. Its id `kind:obligation:period:attempt` makes submitting twice harmless."""
 
     id = models.CharField(primary_key=True, max_length=120)
     procedure = models.CharField(max_length=60)

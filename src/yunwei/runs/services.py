@@ -192,7 +192,7 @@ def take_in(run_id: str, part: str, payload: bytes, *, collector: str, now: date
 
 
 def finish(run_id: str, *, now: datetime, error: str = "", cancelled: bool = False) -> Run:
-    """End a run: done, failed (`error` says why) or cancelled; observers give the verdict and settle what it was for."""
+    """End a run: done, failed (`error` says why) or cancelled; observers give the verdict and settle the occurrence."""
     with transaction.atomic():
         run = _locked(run_id)
         if run.state not in (RunState.SUBMITTED, RunState.RUNNING):

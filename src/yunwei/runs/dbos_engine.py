@@ -1,0 +1,244 @@
+"""The durable engine: DBOS Transact (core only) behind the port. The only module that imports dbos.
+
+What notes and trying found necessary: a JSON serialiser (the default is pickle: whoever can write the table could run
+code), an explicit application version (the default strands running work at every edit), WAL and IMMEDIATE on
+SQLite, a unique executor id per process, and takeover of a dead worker's runs (`takeover`). None of the
+vendor's paid parts is used (Conductor, sharding, retention, auto-upgrade).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, Serializer, StepOptions
+from django.db import connections
+
+from yunwei.kernel.clock import Clock
+from yunwei.runs import execute
+from yunwei.runs.engine import EngineError
+from yunwei.runs.procedure import procedure
+
+log = logging.getLogger(__name__)
+
+#: raised only when every run of the old version has finished
+APPLICATION_VERSION = "1"
+APPLICATION = "yunwei"
+RUN, CHUNK = "yunwei.run", "yunwei.chunk"
+#: runs wait for their chunks, so the two must not share slots: a queue full of waiting runs would never drain
+RUNS, CHUNKS = "runs", "chunks"
+
+
+class JsonSerializer(Serializer):
+    """Everything the engine stores is JSON that people can read and nobody can execute."""
+
+    def serialize(self, data: Any) -> str:
+        if isinstance(data, BaseException):
+            return json.dumps({"__error__": execute.describe(data)}, ensure_ascii=False)
+        return json.dumps(data, ensure_ascii=False)
+
+    def deserialize(self, serialized_data: str) -> Any:
+        data = json.loads(serialized_data)
+        if isinstance(data, dict) and "__error__" in data:
+            return EngineError(str(data["__error__"]))
+        return data
+
+    def name(self) -> str:
+        return "yunwei_json"
+
+
+class _Process:
+    """What the workflow functions need and the engine cannot hand them: one engine a process."""
+
+    clock: Clock
+    client: DBOSClient
+
+
+_process = _Process()
+
+
+def _closing(fn: Callable[..., Any], *args: Any) -> Any:
+    """Call a step's function, then give back the thread's connection: engine threads are not request threads."""
+    try:
+        return fn(*args)
+    finally:
+        connections.close_all()
+
+
+def _step(name: str, fn: Callable[..., Any], *args: Any, retries: int = 0) -> Any:
+    """A durable step: its JSON result is checkpointed, and it is not called again once it has one."""
+    options: StepOptions = {"name": name}
+    if retries:
+        options |= {"retries_allowed": True, "max_attempts": retries + 1, "interval_seconds": 1.0, "backoff_rate": 2.0}
+    return DBOS.run_step(options, _closing, fn, *args)
+
+
+@DBOS.workflow(name=RUN)
+def run_workflow(run_id: str) -> str:
+    """One run: its steps in order; on failure what was done is taken back in reverse order."""
+    clock = _process.clock
+    name = cast("str", _step("open", execute.open_run, run_id, clock))
+    if not name:
+        return "ended before"
+    results: dict[str, Any] = {}
+    done: list[str] = []
+    try:
+        for step in procedure(name).steps:
+            if step.fan is None:
+                results[step.name] = _step(
+                    step.name, execute.do_step, run_id, step.name, results, clock, retries=step.retries
+                )
+            else:
+                results[step.name] = _fan_out(run_id, step.name, results)
+            done.append(step.name)
+    except Exception as error:
+        log.exception("run %s failed", run_id)
+        _step("undo", execute.undo, run_id, done, results, clock)
+        _step("close", _close, run_id, execute.describe(error))
+        return "failed"
+    _step("close", _close, run_id, "")
+    return "done"
+
+
+def _close(run_id: str, error: str) -> None:
+    execute.close_run(run_id, _process.clock, error=error)
+
+
+def _fan_out(run_id: str, step: str, results: dict[str, Any]) -> list[Any]:
+    ids = cast("list[str]", _step(f"{step}.fan", _enqueue_chunks, run_id, step, results))
+    return [DBOS.retrieve_workflow(chunk_id).get_result() for chunk_id in ids]
+
+
+def _enqueue_chunks(run_id: str, step: str, results: dict[str, Any]) -> list[str]:
+    """Enqueue all chunks in one transaction (one fsync for all of them); ids are derived, so twice is once."""
+    chunks = execute.chunks_of(run_id, step, results, _process.clock)
+    ids = [f"{run_id}/{step}/{i:05d}" for i in range(len(chunks))]
+    client = _process.client
+    with _engine_of(client).begin() as connection:
+        for i, (chunk_id, chunk) in enumerate(zip(ids, chunks, strict=True)):
+            options: EnqueueOptions = {
+                "workflow_name": CHUNK,
+                "queue_name": CHUNKS,
+                "workflow_id": chunk_id,
+                "app_version": APPLICATION_VERSION,
+            }
+            client.enqueue_in_transaction(connection, options, run_id, step, results, chunk, i)
+    return ids
+
+
+@DBOS.workflow(name=CHUNK)
+def chunk_workflow(run_id: str, step: str, results: dict[str, Any], chunk: Any, index: int) -> Any:
+    """One chunk of a fan-out step, on whichever worker takes it."""
+    return _step(step, execute.do_chunk, run_id, step, results, chunk, index, _process.clock)
+
+
+def _engine_of(client: DBOSClient) -> sa.Engine:
+    # enqueue_in_transaction wants a connection of this very engine, and no public name gives it
+    engine: sa.Engine = client._sys_db.engine  # noqa: SLF001
+    return engine
+
+
+def database_engine(url: str) -> sa.Engine:
+    """The engine's database with the settings it needs: WAL, FULL and IMMEDIATE on SQLite, keepalives on PostgreSQL.
+
+    FULL: a step that was acknowledged must survive a power cut. Keepalives: the lock of a vanished host must go
+    within a minute.
+    """
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(url, connect_args={"timeout": 30, "isolation_level": "IMMEDIATE"})
+
+        @sa.event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, _record: Any) -> None:
+            cursor = connection.cursor()
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        return engine
+    keepalive = {"keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 4}
+    return sa.create_engine(url, pool_size=20, pool_pre_ping=True, connect_args=keepalive)
+
+
+def _config(url: str, executor_id: str, *, migrate: bool, polling: float) -> DBOSConfig:
+    return {
+        "name": APPLICATION,
+        "system_database_url": url,
+        "system_database_engine": database_engine(url),
+        "serializer": JsonSerializer(),
+        "application_version": APPLICATION_VERSION,
+        "executor_id": executor_id,
+        "run_migrations": migrate,
+        "notification_listener_polling_interval_sec": polling,
+        "log_level": "ERROR",
+        "use_listen_notify": False,
+    }
+
+
+def migrate(url: str) -> None:
+    """Create or renew the engine's schema (`yunwei init` does)."""
+    DBOS(config=_config(url, "migrate", migrate=True, polling=1.0))
+    DBOS.launch()
+    DBOS.destroy()
+
+
+class DbosEngine:
+    """The engine of a worker process."""
+
+    def __init__(self, url: str, *, executor_id: str, clock: Clock, slots: int = 4, polling: float = 0.2) -> None:
+        """`slots` runs and as many chunks at once; `polling` seconds between two looks at the queues."""
+        self._url = url
+        self.executor_id = executor_id
+        self._slots = slots
+        self._polling = polling
+        _process.clock = clock
+
+    def launch(self) -> None:
+        """Start the engine's threads; work of this executor that a crash left is taken up again."""
+        DBOS(config=_config(self._url, self.executor_id, migrate=False, polling=self._polling))
+        DBOS.launch()
+        _process.client = DBOSClient(
+            system_database_url=self._url,
+            system_database_engine=database_engine(self._url),
+            serializer=JsonSerializer(),
+            application_name=APPLICATION,
+        )
+        for queue in (RUNS, CHUNKS):
+            DBOS.register_queue(queue, worker_concurrency=self._slots, polling_interval_sec=self._polling)
+
+    def destroy(self) -> None:
+        """Stop the threads; what runs now is taken up again at the next start."""
+        with suppress(AttributeError):
+            _process.client.destroy()
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+
+    def submit(self, run_id: str) -> None:
+        options: EnqueueOptions = {
+            "workflow_name": RUN,
+            "queue_name": RUNS,
+            "workflow_id": run_id,
+            "app_version": APPLICATION_VERSION,
+        }
+        _process.client.enqueue(options, run_id)
+
+    def known(self, run_ids: list[str]) -> set[str]:
+        rows = DBOS.list_workflows(workflow_ids=run_ids, load_input=False, load_output=False)
+        return {row.workflow_id for row in rows}
+
+    def cancel(self, run_id: str) -> None:
+        DBOS.cancel_workflow(run_id, cancel_children=True)
+
+    def pending(self) -> dict[str, list[tuple[str, str]]]:
+        """Work in progress by executor: (workflow id, queue) pairs. For `takeover`."""
+        rows = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        found: dict[str, list[tuple[str, str]]] = {}
+        for row in rows:
+            found.setdefault(row.executor_id or "", []).append((row.workflow_id, row.queue_name or RUNS))
+        return found
+
+    def resume(self, workflow_ids: Sequence[str], queue: str) -> None:
+        """Put work of a dead executor back into its queue (naming the queue keeps its concurrency limits)."""
+        DBOS.resume_workflows(list(workflow_ids), queue_name=queue)

@@ -1,0 +1,54 @@
+"""The engine without an engine: runs at once in the calling thread. For domain tests and one-shot commands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from yunwei.kernel.clock import Clock
+from yunwei.runs import execute
+from yunwei.runs.models import Run
+from yunwei.runs.procedure import procedure
+
+log = logging.getLogger(__name__)
+
+
+class InlineEngine:
+    """Not durable: what is cut off half-way is run again from its first step by the reconciler."""
+
+    def __init__(self, clock: Clock, between: Callable[[str, str], None] | None = None) -> None:
+        """`between(run_id, step)` is called after each step: tests inject their crashes there."""
+        self._clock = clock
+        self._between = between or (lambda _run, _step: None)
+
+    def submit(self, run_id: str) -> None:
+        name = execute.open_run(run_id, self._clock)
+        if not name:
+            return
+        results: dict[str, Any] = {}
+        done: list[str] = []
+        try:
+            for step in procedure(name).steps:
+                if step.fan is None:
+                    results[step.name] = execute.do_step(run_id, step.name, results, self._clock)
+                else:
+                    chunks = execute.chunks_of(run_id, step.name, results, self._clock)
+                    results[step.name] = [
+                        execute.do_chunk(run_id, step.name, results, chunk, i, self._clock)
+                        for i, chunk in enumerate(chunks)
+                    ]
+                done.append(step.name)
+                self._between(run_id, step.name)
+        except Exception as error:
+            log.exception("run %s failed", run_id)
+            execute.undo(run_id, done, results, self._clock)
+            execute.close_run(run_id, self._clock, error=execute.describe(error))
+            return
+        execute.close_run(run_id, self._clock)
+
+    def known(self, run_ids: list[str]) -> set[str]:
+        return set(Run.objects.filter(pk__in=run_ids, ended_at__isnull=False).values_list("id", flat=True))
+
+    def cancel(self, run_id: str) -> None:
+        """Nothing runs between calls, so there is nothing to stop."""
