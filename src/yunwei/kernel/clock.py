@@ -38,3 +38,13 @@ class ManualClock:
     def advance(self, by: timedelta) -> datetime:
         self.at += by
         return self.at
+
+
+@dataclass(frozen=True)
+class OffsetClock:
+    """The machine's clock, so much ahead (or behind, when negative)."""
+
+    offset: timedelta
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset

@@ -9,6 +9,9 @@ class YunweiError(Exception):
     `where` names the file and line, the device, the record; `hint` the next step. Neither ever holds a secret.
     """
 
+    #: what a command exits with: 2 usage (bad input), 3 unreachable
+    exit_code = 2
+
     def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(message)
         self.message = message

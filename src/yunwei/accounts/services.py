@@ -1,0 +1,74 @@
+"""Making and changing accounts; every change is in the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+
+from yunwei.accounts.models import Account, Organisation, PartyOf, Role
+from yunwei.kernel.errors import YunweiError
+from yunwei.ledger import services as ledger
+
+
+class AccountError(YunweiError):
+    """An account cannot be made or changed like that."""
+
+
+#: which side each business role stands on; officers may be of either side, assessors are third parties
+PARTY_OF_ROLE = {
+    Role.A_LEADER: PartyOf.A,
+    Role.A_MANAGER: PartyOf.A,
+    Role.A_FINANCE: PartyOf.A,
+    Role.A_SUPERIOR: PartyOf.SUPERIOR,
+    Role.TENANT: PartyOf.TENANT,
+    Role.B_MANAGER: PartyOf.B,
+    Role.B_DESK: PartyOf.B,
+    Role.B_ENGINEER: PartyOf.B,
+    Role.B_REMOTE: PartyOf.B,
+    Role.B_CRYPTO: PartyOf.B,
+    Role.B_CUSTODIAN: PartyOf.B,
+    Role.B_DOCUMENTS: PartyOf.B,
+    Role.ASSESSOR: PartyOf.THIRD,
+}
+
+
+def create_account(
+    *, username: str, display_name: str, role: str, organisation: Organisation, password: str, by: str, now: datetime
+) -> Account:
+    """Make an account. Raises AccountError for an unknown role, a role of the other side, or a name in use."""
+    try:
+        known = Role(role)
+    except ValueError:
+        raise AccountError(f"没有角色“{role}”", hint="、".join(Role.values)) from None
+    side = PARTY_OF_ROLE.get(known)
+    if side is not None and organisation.party != side:
+        raise AccountError(
+            f"角色“{known.label}”属于{side.label}，而“{organisation.name}”是{organisation.get_party_display()}",
+            hint="换一个角色，或换一个单位",
+        )
+    if Account.objects.filter(username=username).exists():
+        raise AccountError(f"账号名“{username}”已被使用", hint="换一个账号名")
+    with transaction.atomic():
+        account = Account.objects.create(
+            username=username, display_name=display_name, role=known, organisation=organisation, password=password
+        )
+        ledger.record(
+            "accounts.account.created",
+            username,
+            {"role": known.value, "organisation": organisation.code},
+            at=now,
+            actor=by,
+        )
+    return account
+
+
+def set_password(account: Account, password: str, *, by: str, now: datetime) -> None:
+    """Give an account a new password; the ledger records that it was done, never what it is."""
+    with transaction.atomic():
+        account.password = make_password(password)
+        account.failed_logins = 0
+        account.locked_until = None
+        account.save(update_fields=["password", "failed_logins", "locked_until"])
+        ledger.record("accounts.password.changed", account.username, {}, at=now, actor=by)

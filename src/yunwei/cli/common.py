@@ -1,0 +1,85 @@
+"""What all commands share: the instance, output for people or as JSON, errors and exit codes.
+
+Exit codes: 0 ok, 1 a finding (something is wrong out there), 2 usage or bad input, 3 unreachable.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+out = Console()
+err = Console(stderr=True)
+
+OK, FINDING, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+
+def open_instance(folder: Path | None = None) -> None:
+    """Set up Django for the instance that --instance or YUNWEI_INSTANCE names; commands that need the database call it."""
+    from yunwei.server import instance
+
+    instance.setup(folder)
+
+
+def print_json(data: Any) -> None:
+    """One JSON value on stdout, nothing else: dataclasses, structs, datetimes and decimals are understood."""
+    sys.stdout.write(json.dumps(msgspec.to_builtins(data), ensure_ascii=False, indent=1) + "\n")
+
+
+def progress(*, quiet: bool = False) -> Progress:
+    """The one look of long work; on stderr, so that stdout stays clean."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        disable=quiet,
+        transient=False,
+    )
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """A table for people."""
+    from rich.table import Table
+
+    grid = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(grid)
+
+
+def actor_account(username: str) -> Any:
+    """The account that a command acts for; raises AccountError when there is none."""
+    from yunwei.accounts.models import Account
+    from yunwei.accounts.services import AccountError
+
+    account = Account.objects.select_related("organisation").filter(username=username, is_active=True).first()
+    if account is None:
+        raise AccountError(f"没有账号“{username}”", hint="用 yunwei account list 查看账号")
+    return account
+
+
+def now() -> Any:
+    """The instance's present moment."""
+    from yunwei.server import instance
+
+    return instance.clock().now()
+
+
+def summary(data: Mapping[str, Any], *, as_json: bool) -> None:
+    """Key and value lines for people, or one JSON object."""
+    if as_json:
+        print_json(dict(data))
+        return
+    for key, value in data.items():
+        out.print(f"[dim]{key}[/dim]  {value}")

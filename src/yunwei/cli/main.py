@@ -1,0 +1,65 @@
+"""`yunwei`: the command line. A door: it reads arguments, calls services, prints; no decision is made here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yunwei.cli import asset, contract, device, duties, evidence, lab, platform
+from yunwei.cli import inspect as inspection
+from yunwei.cli.common import err
+from yunwei.cli.deadline import deadline
+from yunwei.kernel.errors import YunweiError
+
+app = typer.Typer(
+    name="yunwei",
+    help="云维：电子政务云运维的执行与证明 (runs and proves the operation of an e-government cloud)",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def options(
+    instance: Annotated[Path | None, typer.Option(help="实例目录 (instance folder)", envvar="YUNWEI_INSTANCE")] = None,
+    lang: Annotated[str, typer.Option(help="zh-hans | en", envvar="YUNWEI_LANG")] = "zh-hans",
+) -> None:
+    """Remember the instance and the language for the command that follows."""
+    from yunwei.kernel import i18n
+
+    i18n.use(lang)
+    if instance is not None:
+        os.environ["YUNWEI_INSTANCE"] = str(instance.resolve())
+
+
+app.command()(deadline)
+app.command("inspect")(inspection.inspect)
+app.add_typer(inspection.collector, name="collector", help="采集端 (collector)")
+app.add_typer(contract.app, name="contract", help="合同与服务方案 (contract and service plan)")
+app.add_typer(duties.app, name="duty", help="义务履行 (duties)")
+app.add_typer(asset.app, name="asset", help="资产、凭据与身份 (assets)")
+app.add_typer(device.app, name="device", help="设备样本与厂商文件 (device samples)")
+app.add_typer(evidence.app, name="evidence", help="证据链 (evidence)")
+app.add_typer(lab.app, name="lab", help="实验设备 (lab)")
+platform.register(app)
+
+
+def main() -> None:
+    """Run a command; an error of ours is one clear sentence on stderr and its exit code, never a traceback."""
+    try:
+        app()
+    except YunweiError as error:
+        err.print(f"[red]✗[/red] {error}", markup=True, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

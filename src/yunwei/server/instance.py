@@ -1,0 +1,200 @@
+"""An instance: one installation with its settings, keys, contract and data, in one folder.
+
+    DIR/yunwei.toml     settings            DIR/keys/      web, ledger and credential keys (0600, not in the database)
+    DIR/contract/       the contract folder DIR/data/      database, engine, artifacts
+    DIR/heads/          where signed heads are pushed when the client has named no address yet
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from yunwei.kernel.clock import Clock, OffsetClock, SystemClock
+from yunwei.kernel.errors import YunweiError
+
+SETTINGS = "yunwei.toml"
+
+
+class InstanceError(YunweiError):
+    """A folder is no instance, or one cannot be made there."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A first account of a new instance."""
+
+    username: str
+    display_name: str
+    role: str
+    organisation: str
+    password: str
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What `init` needs to know: where the contract is, who is there, how the instance is reached."""
+
+    contract: Path
+    organisations: Sequence[tuple[str, str, str]] = ()  # code, name, party
+    people: Sequence[Person] = ()
+    database_url: str = ""
+    heads: str = ""
+    port: int = 8600
+    demo: bool = False
+    now: datetime | None = None  # makes the instance's clock stand off from the machine's
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _toml(settings: Mapping[str, Any]) -> str:
+    """Our few settings as TOML (tables one deep; the standard library only reads TOML)."""
+
+    def value(v: Any) -> str:
+        if isinstance(v, bool):
+            return "true" if v else "false"
+        if isinstance(v, int | float):
+            return str(v)
+        if isinstance(v, list):
+            return "[" + ", ".join(value(item) for item in v) + "]"
+        return '"' + str(v).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    lines = [f"{k} = {value(v)}" for k, v in settings.items() if not isinstance(v, dict)]
+    for name, table in settings.items():
+        if isinstance(table, dict):
+            lines += ["", f"[{name}]", *(f"{k} = {value(v)}" for k, v in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def create(folder: Path, plan: Blueprint) -> None:
+    """Make a new instance; raises InstanceError when the folder is in use. Nothing is left behind on a failure."""
+    if folder.exists() and any(folder.iterdir()):
+        raise InstanceError("文件夹不是空的", where=str(folder), hint="另选一个文件夹，或先移走其中的内容")
+    try:
+        _lay(folder, plan)
+        setup(folder)
+        _fill(plan)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _lay(folder: Path, plan: Blueprint) -> None:
+    for name in ("keys", "data", "data/artifacts", "heads"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "keys").chmod(0o700)
+    _secret(folder / "keys" / "web.key", secrets.token_urlsafe(48))
+    shutil.copytree(plan.contract, folder / "contract")
+    settings: dict[str, Any] = {"demo": plan.demo, "web": {"port": plan.port, "hosts": ["127.0.0.1", "localhost"]}}
+    if plan.database_url:
+        settings["database_url"] = plan.database_url
+    settings["heads"] = {"address": plan.heads or str(folder / "heads")}
+    if plan.now is not None:
+        settings["clock"] = {"offset_s": round((plan.now - datetime.now(UTC)).total_seconds())}
+    settings |= dict(plan.extra)
+    (folder / SETTINGS).write_text(_toml(settings), encoding="utf-8")
+
+
+def _secret(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as f:
+        f.write(text)
+
+
+def _fill(plan: Blueprint) -> None:
+    """Database, keys, first accounts, the engine's schema, and the first ledger record."""
+    from django.core.management import call_command
+    from django.db import transaction
+
+    from yunwei.accounts.models import Organisation
+    from yunwei.accounts.services import create_account
+    from yunwei.assets import credentials
+    from yunwei.ledger import keys
+    from yunwei.ledger import services as ledger
+    from yunwei.runs import dbos_engine
+
+    call_command("migrate", verbosity=0, interactive=False)
+    keys.create(folder() / "keys")
+    credentials.create_key(folder() / "keys")
+    now = clock().now()
+    with transaction.atomic():
+        ledger.record("instance.created", "instance", {"demo": plan.demo}, at=now, actor="system:init")
+        for code, name, party in plan.organisations:
+            Organisation.objects.create(code=code, name=name, party=party)
+        for person in plan.people:
+            create_account(
+                username=person.username,
+                display_name=person.display_name,
+                role=person.role,
+                organisation=Organisation.objects.get(code=person.organisation),
+                password=person.password,
+                by="system:init",
+                now=now,
+            )
+    dbos_engine.migrate(engine_url())
+    ledger.sequence(now)
+
+
+def setup(folder: Path | None = None) -> None:
+    """Make this process one of that instance's: settings, Django, observers. Raises InstanceError when it is none."""
+    if folder is None:
+        named = os.environ.get("YUNWEI_INSTANCE")
+        if not named:
+            raise InstanceError("没有指定实例", hint="用 --instance 目录，或设置环境变量 YUNWEI_INSTANCE")
+        folder = Path(named)
+    if not (folder / SETTINGS).is_file():
+        raise InstanceError("这里不是云维实例", where=str(folder), hint="先运行 yunwei init 目录")
+    os.environ["YUNWEI_INSTANCE"] = str(folder.resolve())
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yunwei.server.settings")
+    import django
+
+    django.setup()
+
+
+def folder() -> Path:
+    """This process's instance folder."""
+    return Path(os.environ["YUNWEI_INSTANCE"])
+
+
+def settings() -> dict[str, Any]:
+    """The instance's settings as written in yunwei.toml."""
+    with (folder() / SETTINGS).open("rb") as f:
+        return tomllib.load(f)
+
+
+def clock() -> Clock:
+    """The instance's clock: the machine's, or one that stands off from it (a demo after the term has ended)."""
+    offset = settings().get("clock", {}).get("offset_s", 0)
+    return OffsetClock(timedelta(seconds=offset)) if offset else SystemClock()
+
+
+def engine_url() -> str:
+    """The durable engine's database: PostgreSQL beside the business tables, or a SQLite file of its own.
+
+    A file of its own, because the two write at the same time and SQLite has one write lock a file; ids are
+    deterministic and the reconciler hands over again what the business database holds, so the two need no
+    common transaction.
+    """
+    from django.conf import settings as django_settings
+
+    config = django_settings.DATABASES["default"]
+    if "postgresql" in config["ENGINE"]:
+        return postgres_url(config)
+    return f"sqlite:///{folder() / 'data' / 'engine.sqlite3'}"
+
+
+def postgres_url(config: Mapping[str, Any]) -> str:
+    """A libpq URL of Django's database settings, for psycopg and SQLAlchemy (psycopg 3)."""
+    from urllib.parse import quote
+
+    who = quote(config["USER"] or "", safe="")
+    if config["PASSWORD"]:
+        who += ":" + quote(config["PASSWORD"], safe="")
+    host = config["HOST"] or "127.0.0.1"
+    return f"postgresql://{who}@{host}:{config['PORT'] or 5432}/{config['NAME']}"

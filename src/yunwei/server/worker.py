@@ -1,0 +1,133 @@
+"""The worker process: ticks the duties, runs the procedures, sequences the ledger, pushes the heads.
+
+On SQLite exactly one (a file lock holds it); on PostgreSQL as many as wanted, on as many machines as wanted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import IO
+
+from yunwei.kernel.clock import Clock
+from yunwei.server import instance
+
+log = logging.getLogger(__name__)
+
+#: seconds between two looks at what is due; a duty is due by the day, an event should start its clock at once
+TICK_S = 5.0
+#: seconds between two looks at the ledger's intake: pages show a number within a second
+SEQUENCE_S = 0.2
+#: seconds between two looks whether the head is due at the client's address
+HEADS_S = 30.0
+
+
+class Stop:
+    """Set by a signal or by a lost lock; every loop looks at it."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def __call__(self, *_: object) -> None:
+        self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._event.wait(seconds)
+
+
+def every(stop: Stop, seconds: float, name: str, job: Callable[[datetime], object], clock: Clock) -> threading.Thread:
+    """Call `job(now)` again and again in a thread of its own; a failure is logged and tried again next time."""
+    from django.db import connections
+
+    def loop() -> None:
+        while True:
+            try:
+                job(clock.now())
+            except Exception:
+                log.exception("%s failed and is tried again", name)
+            finally:
+                connections.close_all()
+            if stop.wait(seconds):
+                return
+
+    thread = threading.Thread(target=loop, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+@contextmanager
+def only_one(path: str) -> Iterator[IO[str]]:
+    """Hold the file lock that makes this the only worker of an embedded instance."""
+    from yunwei.server.instance import InstanceError
+
+    with open(path, "w", encoding="utf-8") as f:  # noqa: PTH123 - flock wants the open file
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InstanceError(
+                "这个实例已经有一个工作进程", where=path, hint="SQLite 只能有一个；需要更多时改用 PostgreSQL"
+            ) from None
+        yield f
+
+
+def tick(now: datetime) -> None:
+    """What is due now is brought up to date, submitted and settled; then runs that no engine knows are handed over."""
+    from yunwei.duties import services as duties
+    from yunwei.runs import services as runs
+
+    duties.tick(now)
+    runs.reconcile()
+
+
+def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callable[[], None] = lambda: None) -> None:
+    """Run the worker until it is told to stop (SIGTERM, SIGINT) or loses its lock."""
+    from yunwei.ledger import heads
+    from yunwei.ledger import services as ledger
+    from yunwei.runs import dbos_engine, engine
+
+    stop = stop or Stop()
+    clock = clock or instance.clock()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    url = instance.engine_url()
+    embedded = url.startswith("sqlite")
+    name = "solo" if embedded else f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    durable = dbos_engine.DbosEngine(url, executor_id=name, clock=clock)
+    with only_one(str(instance.folder() / "data" / "worker.lock")) if embedded else _nothing():
+        takeover = None
+        if not embedded:
+            from yunwei.runs.takeover import Takeover
+
+            takeover = Takeover(url, durable, stop)
+        durable.launch()
+        engine.use(durable)
+        if takeover is not None:
+            takeover.start()
+        address = instance.settings()["heads"]["address"]
+        threads = [
+            every(stop, SEQUENCE_S, "sequencer", ledger.sequence, clock),
+            every(stop, TICK_S, "tick", tick, clock),
+            every(stop, HEADS_S, "heads", lambda now: heads.push_if_due(address, now), clock),
+        ]
+        ready()
+        while not stop.wait(1.0):
+            pass
+        for thread in threads:
+            thread.join(10)
+        if takeover is not None:
+            takeover.stop()
+        durable.destroy()
+        ledger.sequence(clock.now())
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
