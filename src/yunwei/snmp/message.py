@@ -1,0 +1,265 @@
+"""SNMP messages: v2c (RFC 1901, RFC 3416) and v3 (RFC 3412, RFC 3414) built from and taken apart to bytes.
+
+A varbind is the pair (OID content, complete value element): both are slices of the datagram, so that a poll which
+looks at a thousand varbinds makes no object it does not keep. `ber.decode_value` is called through `value_of`,
+which remembers short values: states, flags and small numbers repeat endlessly between ports and devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from yunwei.snmp import ber
+from yunwei.snmp.ber import garbage
+from yunwei.snmp.values import OCTET_STRING, OID, SEQUENCE, Value
+
+GET = 0xA0
+GETNEXT = 0xA1
+RESPONSE = 0xA2
+SET = 0xA3
+TRAP_V1 = 0xA4
+GETBULK = 0xA5
+INFORM = 0xA6
+TRAP = 0xA7
+REPORT = 0xA8
+
+TOO_BIG = 1
+NO_ACCESS = 6
+NOT_WRITABLE = 17
+STATUS_NAMES = (
+    *("noError", "tooBig", "noSuchName", "badValue", "readOnly", "genErr", "noAccess", "wrongType", "wrongLength"),
+    *("wrongEncoding", "wrongValue", "noCreation", "inconsistentValue", "resourceUnavailable", "commitFailed"),
+    *("undoFailed", "authorizationError", "notWritable", "inconsistentName"),
+)
+
+AUTH = 0x01
+PRIV = 0x02
+REPORTABLE = 0x04
+USM_MODEL = 3
+MAX_SIZE = 65507  # what we announce: the largest UDP payload over IPv4; a smaller figure makes agents cut answers
+MIN_ID = 1 << 24  # ids keep a fixed width of 4 bytes
+MAX_ID = (1 << 31) - 1
+
+Varbind = tuple[bytes, bytes]
+
+
+class Pdu(NamedTuple):
+    """A PDU; for GETBULK `status` is non-repeaters and `at` max-repetitions; else `at` is error-index (RFC 3416 §3)."""
+
+    tag: int
+    request_id: int
+    status: int
+    at: int
+    varbinds: list[Varbind]
+
+
+class V2cMessage(NamedTuple):
+    """A v1/v2c message; `version` is 0 for v1 and 1 for v2c; the PDU is data[start:stop] with tag `tag`."""
+
+    version: int
+    community: bytes
+    tag: int
+    start: int
+    stop: int
+
+
+class V3Message(NamedTuple):
+    """A v3 message with USM; `payload` is the scoped PDU element, or the ciphertext if flags has PRIV."""
+
+    msg_id: int
+    max_size: int
+    flags: int
+    engine_id: bytes
+    boots: int
+    time: int
+    user: bytes
+    auth: bytes
+    auth_at: int  # offset of `auth` in the datagram: it is zeroed there to compute the digest
+    priv: bytes
+    payload: bytes
+
+
+class Scoped(NamedTuple):
+    """A scoped PDU (RFC 3412 §6)."""
+
+    context_engine_id: bytes
+    context_name: bytes
+    pdu: Pdu
+
+
+# --- PDUs
+
+
+def null_varbind(oid: bytes) -> bytes:
+    """The varbind of a question: the OID with NULL."""
+    return ber.encode_varbind(oid, b"\x05\x00")
+
+
+def build_pdu(tag: int, request_id: int, status: int, index: int, varbinds: Iterable[bytes]) -> bytes:
+    """A PDU element from complete varbinds."""
+    head = ber.encode_int(request_id) + ber.encode_int(status) + ber.encode_int(index)
+    return ber.tlv(tag, head + ber.tlv(SEQUENCE, b"".join(varbinds)))
+
+
+def parse_pdu(data: bytes, tag: int, start: int, stop: int) -> Pdu:
+    """The PDU whose content is data[start:stop]."""
+    request_id, pos = ber.read_int(data, start, stop, "request-id")
+    status, pos = ber.read_int(data, pos, stop, "error-status")
+    index, pos = ber.read_int(data, pos, stop, "error-index")
+    first, last = ber.expect(data, pos, stop, SEQUENCE, "varbinds")
+    if last != stop:
+        raise garbage("bytes after the varbinds")
+    return Pdu(tag, request_id, status, index, parse_varbinds(data, first, last))
+
+
+def parse_varbinds(data: bytes, pos: int, end: int) -> list[Varbind]:
+    """All varbinds in data[pos:end]. Lengths below 128, nearly all there are, are read in place."""
+    out: list[Varbind] = []
+    while pos < end:
+        if end - pos < 6:
+            raise garbage("varbind cut off")
+        length = data[pos + 1]
+        if data[pos] != SEQUENCE:
+            raise garbage("varbind is no SEQUENCE")
+        if length < 0x80:
+            pos += 2
+            stop = pos + length
+        else:
+            _tag, pos, stop = ber.read(data, pos, end)
+        if stop > end or stop - pos < 4:
+            raise garbage("varbind length")
+        length = data[pos + 1]
+        if data[pos] != OID:
+            raise garbage("varbind name is no OID")
+        if length < 0x80:
+            start = pos + 2
+            value = start + length
+        else:
+            _tag, start, value = ber.read(data, pos, stop)
+        if value + 2 > stop:
+            raise garbage("varbind value cut off")
+        length = data[value + 1]
+        if length >= 0x80:
+            length = ber.read(data, value, stop)[2] - value - 2
+        if value + 2 + length != stop or start == value:
+            raise garbage("varbind value length")
+        out.append((data[start:value], data[value:stop]))
+        pos = stop
+    return out
+
+
+_known: dict[bytes, Value] = {}
+
+
+def value_of(element: bytes) -> Value:
+    """The value of a complete value element as `parse_varbinds` returns it."""
+    value = _known.get(element)
+    if value is not None:
+        return value
+    _tag, start, stop = ber.read(element, 0, len(element))
+    value = ber.decode_value(element[0], element[start:stop])
+    if len(element) <= 6:
+        if len(_known) >= 50_000:
+            _known.clear()
+        _known[element] = value
+    return value
+
+
+# --- v1 / v2c
+
+
+def build_v2c(community: bytes, pdu: bytes) -> bytes:
+    """A v2c message."""
+    return ber.tlv(SEQUENCE, b"\x02\x01\x01" + ber.tlv(OCTET_STRING, community) + pdu)
+
+
+def version_of(data: bytes) -> tuple[int, int, int]:
+    """Opens the outer SEQUENCE: (version, position after it, end). Bytes after the message are not accepted."""
+    start, stop = ber.expect(data, 0, len(data), SEQUENCE, "message")
+    if stop != len(data):
+        raise garbage("bytes after the message")
+    version, pos = ber.read_int(data, start, stop, "version")
+    return version, pos, stop
+
+
+def parse_v2c(data: bytes) -> V2cMessage:
+    """A v1 or v2c message; SnmpGarbage for anything else."""
+    version, pos, end = version_of(data)
+    if version not in (0, 1):
+        raise garbage("version")
+    community, pos = ber.read_bytes(data, pos, end, "community")
+    tag, start, stop = ber.read(data, pos, end)
+    if stop != end or not GET <= tag <= REPORT:
+        raise garbage("PDU")
+    return V2cMessage(version, community, tag, start, stop)
+
+
+# --- v3
+
+
+def build_scoped(engine_id: bytes, context: bytes, pdu: bytes) -> bytes:
+    """A scoped PDU element."""
+    return ber.tlv(SEQUENCE, ber.tlv(OCTET_STRING, engine_id) + ber.tlv(OCTET_STRING, context) + pdu)
+
+
+def build_v3(message: V3Message) -> tuple[bytes, int]:
+    """A v3 message and the offset of its authentication parameters; signing is `usm`'s business."""
+    header = ber.encode_int(message.msg_id) + ber.encode_int(message.max_size)
+    header += bytes((OCTET_STRING, 1, message.flags)) + ber.encode_int(USM_MODEL)
+    payload = ber.tlv(OCTET_STRING, message.payload) if message.flags & PRIV else message.payload
+    tail = ber.tlv(OCTET_STRING, message.priv)
+    usm = ber.tlv(OCTET_STRING, message.engine_id) + ber.encode_int(message.boots) + ber.encode_int(message.time)
+    usm += ber.tlv(OCTET_STRING, message.user) + ber.tlv(OCTET_STRING, message.auth) + tail
+    security = ber.tlv(OCTET_STRING, ber.tlv(SEQUENCE, usm))
+    data = ber.tlv(SEQUENCE, b"\x02\x01\x03" + ber.tlv(SEQUENCE, header) + security + payload)
+    return data, len(data) - len(payload) - len(tail) - len(message.auth)
+
+
+def parse_v3(data: bytes) -> V3Message:
+    """A v3 message with USM parameters; nothing is verified or decrypted here."""
+    version, pos, end = version_of(data)
+    if version != 3:
+        raise garbage("version")
+    inner, pos = ber.expect(data, pos, end, SEQUENCE, "header")
+    msg_id, inner = ber.read_int(data, inner, pos, "msgID")
+    max_size, inner = ber.read_int(data, inner, pos, "msgMaxSize")
+    flags, inner = ber.read_bytes(data, inner, pos, "msgFlags")
+    model, inner = ber.read_int(data, inner, pos, "msgSecurityModel")
+    if len(flags) != 1 or model != USM_MODEL or flags[0] & 3 == PRIV or inner != pos or not 0 <= msg_id <= MAX_ID:
+        raise garbage("v3 header")
+    outer, pos = ber.expect(data, pos, end, OCTET_STRING, "msgSecurityParameters")
+    inner, stop = ber.expect(data, outer, pos, SEQUENCE, "usmSecurityParameters")
+    engine_id, inner = ber.read_bytes(data, inner, stop, "msgAuthoritativeEngineID")
+    boots, inner = ber.read_int(data, inner, stop, "msgAuthoritativeEngineBoots")
+    time, inner = ber.read_int(data, inner, stop, "msgAuthoritativeEngineTime")
+    user, inner = ber.read_bytes(data, inner, stop, "msgUserName")
+    auth, auth_end = ber.read_bytes(data, inner, stop, "msgAuthenticationParameters")
+    priv, inner = ber.read_bytes(data, auth_end, stop, "msgPrivacyParameters")
+    if (
+        inner != stop
+        or stop != pos
+        or not (0 <= boots <= MAX_ID and 0 <= time <= MAX_ID)
+        or len(engine_id) > 32
+        or len(user) > 32
+    ):
+        raise garbage("usmSecurityParameters")
+    encrypted = bool(flags[0] & PRIV)
+    _tag, start, stop = ber.read(data, pos, end)
+    if _tag != (OCTET_STRING if encrypted else SEQUENCE) or stop != end:
+        raise garbage("scoped PDU")
+    payload = data[start:stop] if encrypted else data[pos:stop]
+    return V3Message(
+        msg_id, max_size, flags[0], engine_id, boots, time, user, auth, auth_end - len(auth), priv, payload
+    )
+
+
+def parse_scoped(data: bytes) -> Scoped:
+    """A plain scoped PDU element. Bytes after it are padding of a block cipher (RFC 3414 §8.1.1.3) and ignored."""
+    start, stop = ber.expect(data, 0, len(data), SEQUENCE, "scoped PDU")
+    engine_id, pos = ber.read_bytes(data, start, stop, "contextEngineID")
+    context, pos = ber.read_bytes(data, pos, stop, "contextName")
+    tag, first, last = ber.read(data, pos, stop)
+    if last != stop or not GET <= tag <= REPORT or tag == TRAP_V1:
+        raise garbage("PDU")
+    return Scoped(engine_id, context, parse_pdu(data, tag, first, last))
