@@ -1,8 +1,8 @@
 """A contract as data: the shape of a folder under `contracts/` (msgspec structs, no Django, no I/O).
 
 One folder is one contract: `contract.yaml`, `documents.yaml`, `clauses.yaml`, `obligations.yaml`, `open_items.yaml`,
-`plan.yaml`. Numbers the contract states and targets of our own are kept apart by `Basis`: a vague word (及时, 定期)
-never turns into a contract number.
+`plan.yaml`; `folder.py` loads them and `check.py` says what is wrong with them. Numbers the contract states and
+targets of our own are kept apart by `Basis`: a vague word (及时, 定期) never turns into a contract number.
 """
 
 from __future__ import annotations
@@ -83,6 +83,18 @@ class PeriodReading(msgspec.Struct, frozen=True, omit_defaults=True):
     confirmed_by: str = ""  # document of rank 3.1
 
 
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that happens and starts clocks; recorded by page or command, with a file."""
+
+    id: str  # code name: invoice_received
+    title: str
+    title_en: str
+    by: str  # who may record it: A | B | AB
+    clause: str = ""
+    file: bool = True  # a file must come with it
+    instalment: str = ""  # it carries an amount, which must equal this instalment's or it starts no clock
+
+
 class Instalment(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     clause: str
@@ -116,6 +128,7 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     place: str = ""
     timezone: str = "Asia/Shanghai"
     statutes: list[str] = msgspec.field(default_factory=list)
+    plan_clauses: list[str] = msgspec.field(default_factory=list)  # by which the plan is proposed and approved
 
 
 class Document(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -140,6 +153,18 @@ class PrecedenceRule(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str
 
 
+class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A number that stands in a clause: the only ground on which `basis: contract` may be claimed.
+
+    `unit` is a `Unit`, a cadence word of `Cadence.every`, or a plain unit (percent, person, 7x24). `n` = 0 with a
+    unit of time means "at the event itself".
+    """
+
+    n: Decimal
+    unit: str
+    of: str = ""  # what it measures
+
+
 class Clause(msgspec.Struct, frozen=True, omit_defaults=True):
     """One row of clauses.yaml, in our own words."""
 
@@ -151,7 +176,9 @@ class Clause(msgspec.Struct, frozen=True, omit_defaults=True):
     evidence: str = ""
     capability: list[str] = msgspec.field(default_factory=list)
     vague: bool = False
-    same_as: str = ""  # another clause with the same duty (9.1¶2 = 7.2.20)
+    vague_words: list[str] = msgspec.field(default_factory=list)  # 及时, 尽快 … as the clause has them
+    figures: list[Figure] = msgspec.field(default_factory=list)
+    same_as: str = ""  # another clause that says the same; the duty is counted once
 
 
 class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -197,9 +224,13 @@ class Obligation(msgspec.Struct, frozen=True, omit_defaults=True):
     deadline: Deadline | None = None
     procedure: str = ""  # dotted name under work/; empty = manual proof
     selector: Selector | None = None
-    confirmed_by: str = ""  # who confirms manual proof: A | B (the receiver, never a colleague)
+    confirmed_by: str = (
+        ""  # of manual proof: A | B, the receiver, never a colleague; AB: who did not state it
+    )
     vague: str = ""  # the contract's vague word, if that is all it says
     written: bool = False  # consent or answer must be in writing
+    statute: str = ""  # the law and article, when a number has basis "statute"
+    instalment: str = ""  # PAY: the clock starts at the latest of its anchors, `trigger` among them
 
 
 class OpenItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -263,4 +294,5 @@ class Folder(msgspec.Struct, frozen=True):
     obligations: list[Obligation]
     open_items: list[OpenItem]
     plan: Plan
-    events: list[str]  # trigger events that people may record under this contract
+    events: list[str]  # ids of the trigger events that people may record under this contract
+    event_details: list[Event] = msgspec.field(default_factory=list)  # the same, with titles and who records them
