@@ -12,7 +12,7 @@ from enum import StrEnum
 class Verdict(StrEnum):
     """What a run proved about one asset."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
     UNPROVEN = "unproven"
 
@@ -70,18 +70,26 @@ def decide(seen: Seen) -> tuple[Verdict, Reason | None]:
     the right device with moving data is a fault, even where the rest of the answer is missing or the control
     was silent: blindness can hide faults, never invent them.
     """
-    if not seen.identity_ok:
-        return Verdict.UNPROVEN, seen.problem or Reason.IDENTITY_CHANGED
-    if not seen.fresh:
-        return Verdict.UNPROVEN, Reason.STALE
-    if seen.moved is False:
-        return Verdict.UNPROVEN, Reason.FROZEN
-    if seen.faults > 0:
+    reason = _wrong_source(seen)
+    if reason is None and seen.faults > 0:
         return Verdict.FAIL, None
+    reason = reason or _blindness(seen)
+    return (Verdict.PASS, None) if reason is None else (Verdict.UNPROVEN, reason)
+
+
+def _wrong_source(seen: Seen) -> Reason | None:
+    """Why nothing that was seen says anything about this asset now, faults included."""
+    if not seen.identity_ok:
+        return seen.problem or Reason.IDENTITY_CHANGED
+    if not seen.fresh:
+        return Reason.STALE
+    return Reason.FROZEN if seen.moved is False else None
+
+
+def _blindness(seen: Seen) -> Reason | None:
+    """Why health was not proven, though whatever was seen was healthy."""
     if seen.problem is not None:
-        return Verdict.UNPROVEN, seen.problem
+        return seen.problem
     if seen.evaluated <= 0:
-        return Verdict.UNPROVEN, Reason.NOTHING_EVALUATED
-    if not seen.control_fired:
-        return Verdict.UNPROVEN, Reason.CONTROL_SILENT
-    return Verdict.PASS, None
+        return Reason.NOTHING_EVALUATED
+    return None if seen.control_fired else Reason.CONTROL_SILENT
