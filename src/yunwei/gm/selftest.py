@@ -1,7 +1,7 @@
 """Known answers from the standards, checked once in each process before anything is signed.
 
-Sources: GB/T 32905-2016 annex A (SM3), GB/T 32907-2016 annex A (SM4), GB/T 32918.5-2017 annex A and C (SM2 on the recommended
-curve: signature over "message digest", ciphertext of "encryption standard").
+Sources: GB/T 32905-2016 annex A (SM3), GB/T 32907-2016 annex A (SM4), GB/T 32918.5-2017 annexes A and C (SM2 on the
+recommended curve: signature over "message digest", ciphertext of "encryption standard").
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class PureSm3:
 
     def copy(self) -> PureSm3:
         other = PureSm3()
-        other._state, other._tail, other._length = self._state, self._tail, self._length  # noqa: SLF001 - own class
+        other._state, other._tail, other._length = self._state, self._tail, self._length
         return other
 
 

@@ -1,0 +1,127 @@
+"""The tables of the ledger. Rows are only ever added; what may change later is said at the field.
+
+Columns beside `body` repeat what the body says, to search by; the body alone is hashed. An export carries both, so
+that the verifier finds a column that was changed alone.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Artifact(models.Model):
+    """A piece of evidence kept as a file: raw replies, attachments, exports.
+
+    The log knows only the commitment SM3(salt ‖ content). Redaction empties `content_hash` and `salt`, so that
+    nobody can check a guess of the content against the log any more, and keeps the rest of the row as the tombstone.
+    """
+
+    content_hash = models.CharField(max_length=64, blank=True, db_index=True)
+    salt = models.BinaryField(max_length=32)
+    commitment = models.CharField(max_length=64, unique=True)
+    media_type = models.CharField(max_length=100)
+    size = models.BigIntegerField()
+    redacted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=("content_hash",), condition=models.Q(redacted_at__isnull=True), name="artifact_content_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.commitment
+
+
+class Intake(models.Model):
+    """A claim that was committed together with the state change it tells of; it waits for its number.
+
+    `body` is the canonical JSON that is hashed. `sequenced` turns true once, when the entry is made.
+    """
+
+    kind = models.CharField(max_length=80)
+    subject = models.CharField(max_length=200)
+    actor = models.CharField(max_length=80)
+    at = models.DateTimeField()
+    clauses = models.JSONField(default=list)
+    body = models.BinaryField()
+    sequenced = models.BooleanField(default=False)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=("id",), condition=models.Q(sequenced=False), name="intake_waiting"),
+            models.Index(fields=("subject", "id"), name="intake_subject"),
+            models.Index(fields=("kind", "id"), name="intake_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"
+
+
+class Entry(models.Model):
+    """A numbered claim: leaf `seq` - 1 of the tree. Numbers begin at 1 and have no gaps."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    intake = models.OneToOneField(Intake, on_delete=models.PROTECT, related_name="entry")
+    leaf = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        return str(self.seq)
+
+
+class Node(models.Model):
+    """A complete subtree of 2^level leaves, kept from level `proofs.LOW` up: 1/32 of the number of entries.
+
+    Derived from the leaves; `proofs.rebuild` makes it anew.
+    """
+
+    level = models.PositiveSmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=("level", "index"), name="node_once")]
+
+    def __str__(self) -> str:
+        return f"{self.level}:{self.index}"
+
+
+class Head(models.Model):
+    """A signed statement of the tree's size and root, chained to the head before it.
+
+    `body` is the canonical JSON that `signature` (SM2, r ‖ s) signs; `hash` = SM3(body ‖ signature) is what the
+    next head names as `prev`. `peaks` is the tree's state from which the sequencer goes on.
+    """
+
+    number = models.BigIntegerField(primary_key=True)
+    size = models.BigIntegerField(db_index=True)
+    root = models.BinaryField(max_length=32)
+    prev = models.CharField(max_length=64)
+    at = models.DateTimeField(db_index=True)
+    key_id = models.CharField(max_length=64)
+    body = models.BinaryField()
+    signature = models.BinaryField(max_length=64)
+    hash = models.CharField(max_length=64)
+    peaks = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.number}@{self.size}"
+
+
+class HeadPush(models.Model):
+    """One try to hand a head to an address that the client controls. `problem` says why a failed one failed."""
+
+    address = models.CharField(max_length=300)
+    head = models.ForeignKey(Head, on_delete=models.PROTECT, related_name="pushes")
+    at = models.DateTimeField()
+    ok = models.BooleanField()
+    problem = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=("address", "ok", "id"), name="headpush_last")]
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.head_id}"

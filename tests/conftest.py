@@ -1,0 +1,19 @@
+"""Fixtures of all tests: an instance folder with a signing key, so that `record` and `sequence` work anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def instance_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The instance that all tests of this process stand on; its key signs the heads."""
+    from yunwei.ledger import keys
+
+    folder = tmp_path_factory.mktemp("instance")
+    settings.INSTANCE = folder
+    keys.create(folder)
+    return folder
