@@ -160,6 +160,7 @@ def database_engine(url: str) -> sa.Engine:
 
         return engine
     keepalive = {"keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 4}
+    url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     return sa.create_engine(url, pool_size=20, pool_pre_ping=True, connect_args=keepalive)
 
 

@@ -1,0 +1,198 @@
+"""Commands of the platform itself: init, serve, worker, doctor, account, demo."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yunwei.cli import common
+from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
+
+account = typer.Typer(no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this file's commands to the main command."""
+    app.command()(init)
+    app.command()(serve)
+    app.command()(worker)
+    app.command()(doctor)
+    app.command()(demo)
+    app.add_typer(account, name="account", help="账号 (accounts)")
+
+
+def _password(prompt: str) -> str:
+    """From the terminal without echo, or one line of standard input; never from the command line."""
+    password = getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if len(password) < 12:
+        raise YunweiError(_("口令太短"), hint=_("至少 12 个字符"))
+    return password
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="新实例的目录 (folder of the new instance)")],
+    contract: Annotated[Path, typer.Option(help="合同文件夹 (contract folder)")],
+    client: Annotated[str, typer.Option(help="甲方名称 (name of the client)")],
+    vendor: Annotated[str, typer.Option(help="乙方名称 (name of the vendor)")],
+    database: Annotated[str, typer.Option(help="postgres://…；缺省为内嵌 SQLite")] = "",
+    heads: Annotated[str, typer.Option(help="甲方掌握的证据链头存放处 (address the client controls)")] = "",
+    port: Annotated[int, typer.Option(help="控制台端口 (console port)")] = 8600,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Make an instance: settings, keys, contract, first accounts, database, artifacts, the engine's schema.
+
+    The first accounts are the three officers and one manager of each side; their common first password is asked for
+    (or read from standard input) and each should change it.
+    """
+    from yunwei.contract import check
+    from yunwei.ledger import keys
+    from yunwei.server import instance
+
+    if problems := check.check(contract):
+        raise YunweiError(
+            _("合同文件夹有 {n} 处问题").format(n=len(problems)),
+            where=str(contract),
+            hint=f"yunwei contract check {contract}",
+        )
+    password = _password(_("首批账号的初始口令："))
+    people = [
+        instance.Person("sysadmin", "系统管理员", "sysadmin", "B", password),
+        instance.Person("secadmin", "安全管理员", "secadmin", "A", password),
+        instance.Person("auditor", "审计管理员", "auditor", "A", password),
+        instance.Person("a_manager", "甲方项目负责人", "a_manager", "A", password),
+        instance.Person("b_manager", "乙方项目经理", "b_manager", "B", password),
+    ]
+    instance.create(
+        folder,
+        instance.Blueprint(
+            contract=contract,
+            organisations=[("A", client, "A"), ("B", vendor, "B")],
+            people=people,
+            database_url=database,
+            heads=heads,
+            port=port,
+        ),
+    )
+    common.summary(
+        {
+            "instance": str(folder),
+            "accounts": [person.username for person in people],
+            "ledger_key_fingerprint": keys.fingerprint(folder / "keys"),
+        },
+        as_json=as_json,
+    )
+
+
+def serve(
+    workers: Annotated[int, typer.Option(help="工作进程数；SQLite 只能为 1 (worker processes)")] = 1,
+) -> None:
+    """Run the instance on this machine: web, worker and the positive-control device; Ctrl-C ends all."""
+    from yunwei.server import instance
+    from yunwei.server import serve as server
+
+    common.open_instance()
+    children = server.Children()
+    try:
+        server.start(children, instance.folder(), workers=workers)
+        common.err.print(_("控制台：http://127.0.0.1:{port}/").format(port=instance.settings()["web"]["port"]))
+        server.watch(children, report=lambda line: common.err.print(line, markup=False))
+    finally:
+        children.stop()
+
+
+def worker() -> None:
+    """Run one worker: duties, procedures, ledger sequencer, heads. On PostgreSQL start as many as wanted."""
+    from yunwei.server import worker as server
+
+    common.open_instance()
+    server.work()
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Look at the instance and the machine: what works, what is missing, what to do about it. Exit 1 on a fault."""
+    from yunwei.server import doctor as examiner
+
+    findings = examiner.examine()
+    if as_json:
+        common.print_json(findings)
+    else:
+        marks = {"ok": "[green]✓[/green]", "note": "[yellow]·[/yellow]", "fault": "[red]✗[/red]"}
+        for f in findings:
+            hint = f"  [dim]{f['hint']}[/dim]" if f["hint"] else ""
+            common.out.print(f"{marks[f['state']]} {f['what']}  {f['found']}{hint}")
+    if any(f["state"] == "fault" for f in findings):
+        raise typer.Exit(common.FINDING)
+
+
+@account.command("list")
+def account_list(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """All accounts with role and organisation."""
+    from yunwei.accounts.models import Account
+
+    common.open_instance()
+    rows = [
+        {
+            "username": a.username,
+            "name": a.display_name,
+            "role": a.role,
+            "role_name": str(a.get_role_display()),
+            "organisation": a.organisation.name,
+            "active": a.is_active,
+        }
+        for a in Account.objects.select_related("organisation").order_by("username")
+    ]
+    if as_json:
+        common.print_json(rows)
+        return
+    common.table(
+        "", (_("账号"), _("姓名"), _("角色"), _("单位")), [[r["username"], r["name"], r["role_name"], r["organisation"]] for r in rows]
+    )
+
+
+@account.command("add")
+def account_add(
+    username: str,
+    name: Annotated[str, typer.Option(help="显示名 (display name)")],
+    role: Annotated[str, typer.Option(help="角色 (role)")],
+    organisation: Annotated[str, typer.Option(help="单位代码 (organisation code)")],
+    by: Annotated[str, typer.Option(help="经办账号，须为系统管理员 (acting account)")],
+) -> None:
+    """Add an account; the password is asked for or read from standard input."""
+    from yunwei.accounts.models import Organisation, Role
+    from yunwei.accounts.services import AccountError, create_account
+
+    common.open_instance()
+    officer = common.actor_account(by)
+    if officer.role != Role.SYSADMIN:
+        raise AccountError(_("只有系统管理员可以建立账号"), where=by)
+    unit = Organisation.objects.filter(code=organisation).first()
+    if unit is None:
+        known = "、".join(Organisation.objects.values_list("code", flat=True))
+        raise AccountError(_("没有单位“{code}”").format(code=organisation), hint=known)
+    create_account(
+        username=username,
+        display_name=name,
+        role=role,
+        organisation=unit,
+        password=_password(_("口令：")),
+        by=by,
+        now=common.now(),
+    )
+    common.out.print(_("已建立账号 {name}").format(name=username))
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="结束后打印小结并退出 (end with a summary)")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="小结为一个 JSON 对象 (summary as one JSON object)")] = False,
+    folder: Annotated[Path, typer.Option(help="演示实例目录 (folder of the demo)")] = Path("var/demo"),
+    port: Annotated[int, typer.Option(help="控制台端口；0 为任选 (console port)")] = 8600,
+) -> None:
+    """One contract day on the lab: obligations of today run against the farm; then the console, or a summary."""
+    from yunwei.cli import demo as player
+
+    player.play(folder, once=once, as_json=as_json, port=port)

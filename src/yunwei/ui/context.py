@@ -1,0 +1,48 @@
+"""What every page shows around its content: menu, who is looking, whether the ledger is whole, whether this is a demo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One menu entry; a line of work that has no page has no entry."""
+
+    title: Any
+    url: str
+    icon: str
+
+
+MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
+    (_("总览"), (Entry(_("今日"), "today", "M4 11 12 4l8 7v9h-5v-6H9v6H4z"),)),
+)
+
+
+@lru_cache(maxsize=1)
+def contract_names() -> dict[str, str]:
+    """Title and number of this instance's contract, for the header."""
+    from yunwei.contract.folder import load
+
+    contract = load(Path(settings.INSTANCE) / "contract").contract
+    return {"contract_title": contract.title, "contract_number": contract.number}
+
+
+def page(request: HttpRequest, template: str, context: dict[str, Any], *, here: str = "") -> HttpResponse:
+    """Render a page in the frame."""
+    frame = {
+        "menu": MENU,
+        "here": here,
+        "account": request.user,
+        "demo": settings.YUNWEI.get("demo", False),
+        "language": getattr(request, "LANGUAGE_CODE", "zh-hans"),
+    }
+    return render(request, template, frame | contract_names() | context)
