@@ -141,6 +141,8 @@ def split_content(content: bytes) -> list[int]:
     out: list[int] = []
     number = 0
     for byte in content:
+        if byte == 0x80 and not number:
+            raise garbage("OID sub-identifier with leading zeros")  # one OID, two encodings: could fake an end
         number = number << 7 | (byte & 0x7F)
         if byte < 0x80:
             out.append(number)

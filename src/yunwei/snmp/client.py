@@ -1,72 +1,320 @@
-"""The SNMP client: one UDP socket for all devices. (First commit: the shape others build on.)"""
+"""The SNMP client: one UDP socket for all devices, one outstanding question per device.
+
+    async with SnmpClient() as client:
+        session = client.session("192.0.2.1", 161, V2c("public"), timeout=2.0, retries=1)
+        system = await session.get(["1.3.6.1.2.1.1.2.0"])
+        ports = await session.columns(["1.3.6.1.2.1.2.2.1.8", "1.3.6.1.2.1.31.1.1.1.1"], max_repetitions=25)
+
+An answer belongs to a question when it comes from the address and port that was asked and carries its id; anything
+else on the socket is counted (`stray`) and dropped. Garbage from the right address does not end the wait, since
+anybody can send it; it is remembered and becomes the error if nothing better comes (`SnmpGarbage` or `SnmpAuthError`
+instead of `SnmpTimeout`). How many devices are asked at once is the caller's business.
+
+SNMPv3: `session.engine` is what was learned of the engine. Kept by the caller and handed in at the next sweep it
+saves the discovery round; when the device now has another engine id, `session.engine_id` shows it afterwards.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import asyncio
+import ipaddress
+import socket
+import time as wall
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from yunwei.snmp.errors import SnmpError
+from yunwei.kernel.i18n import _
+from yunwei.snmp import ber, message
+from yunwei.snmp.columns import ColumnReader, Columns
+from yunwei.snmp.errors import SnmpAuthError, SnmpError, SnmpGarbage, SnmpStatus, SnmpTimeout, SnmpTooBig
+from yunwei.snmp.message import Pdu, value_of
+from yunwei.snmp.security import Community, User, new_id
 from yunwei.snmp.usm import V3, EngineState, V2c
-from yunwei.snmp.values import Value
+from yunwei.snmp.values import NO_SUCH_OBJECT, Value
+
+__all__ = ["V3", "Columns", "EngineState", "Session", "SnmpClient", "V2c"]
+
+NO_SUCH_NAME = 2
+NAMES_PER_GET = 40
+RECEIVE_BUFFER = 4 << 20  # asked of the kernel, which may give less: thousands of answers can arrive at once
+
+Endpoint = tuple[str, int]
 
 
-@dataclass(slots=True)
-class Columns:
-    """What a multi-column read gave; all dicts are keyed by the column OID as it was asked for.
+class _Waiter:
+    """One outstanding question."""
 
-    `complete[c]` is True only where the end was proven; else `reasons[c]` says why not. `uneven` names tables whose
-    (proven) columns have different row counts. `error` is what broke the read off, if anything.
-    """
+    __slots__ = ("future", "idents", "noted", "session")
 
-    rows: dict[str, dict[str, Value]]
-    complete: dict[str, bool]
-    reasons: dict[str, str] = field(default_factory=dict)
-    requests: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    uneven: dict[str, dict[str, int]] = field(default_factory=dict)
-    error: SnmpError | None = None
+    def __init__(self, session: Session, future: asyncio.Future[Pdu | None]) -> None:
+        self.session = session
+        self.future = future
+        self.idents: set[int] = set()
+        self.noted: SnmpError | None = None
 
-    @property
-    def whole(self) -> bool:
-        """True when the end of every column was proven."""
-        return all(self.complete.values())
+    def expire(self) -> None:
+        """The time for this try is over."""
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+class _Protocol(asyncio.DatagramProtocol):
+    """Hands datagrams to whoever waits for that address."""
+
+    def __init__(self, client: SnmpClient) -> None:
+        self.client = client
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        waiter = self.client.waiting.get((addr[0], addr[1]))
+        if waiter is None or waiter.future.done():
+            self.client.stray += 1
+            return
+        waiter.session.bytes_in += len(data)
+        try:
+            pdu = waiter.session.security.unwrap(data, waiter.idents)
+        except SnmpError as error:
+            waiter.noted = error
+            return
+        if pdu is None:
+            self.client.stray += 1
+        else:
+            waiter.future.set_result(pdu)
+
+    def error_received(self, _exc: Exception) -> None:
+        """An ICMP error or a failed send says nothing certain about a device: its timeout does."""
 
 
 class Session:
-    """One device and credential; made by `SnmpClient.session`."""
+    """One device with one credential; made by `SnmpClient.session`.
 
-    engine: EngineState | None  # v3: set by discovery; read it after a sweep, hand it in at the next
-    engine_id: bytes | None  # v3: the device's engine id (identity); None before first contact and under v2c
-    requests: int  # counters over the session's life
-    bytes_in: int
-    bytes_out: int
+    `requests`, `bytes_in` and `bytes_out` count over the session's life. All methods raise `SnmpError` only.
+    """
+
+    def __init__(
+        self, client: SnmpClient, endpoint: Endpoint, security: Community | User, *, timeout: float, retries: int
+    ) -> None:
+        self.client = client
+        self.endpoint = endpoint
+        self.security = security
+        self.timeout = timeout
+        self.retries = retries
+        self.bulk = True
+        self.requests = self.bytes_in = self.bytes_out = 0
+        self.where = f"[{endpoint[0]}]:{endpoint[1]}" if ":" in endpoint[0] else f"{endpoint[0]}:{endpoint[1]}"
+
+    @property
+    def engine(self) -> EngineState | None:
+        """v3: what is known of the engine, to be handed in at the next sweep; None under v2c."""
+        return self.security.engine
+
+    @property
+    def engine_id(self) -> bytes | None:
+        """v3: the device's engine id (part of its identity); None before first contact and under v2c."""
+        engine = self.security.engine
+        return engine.engine_id if engine else None
 
     async def get(self, oids: Iterable[str]) -> dict[str, Value]:
-        """GET; keyed by the OID as asked; noSuchObject/noSuchInstance come as values. Splits by itself on tooBig."""
-        raise NotImplementedError
+        """GET; keyed by the OIDs as asked; what the device has not comes as a value with `missing`.
+
+        Questions are split where the device answers tooBig or only in part; SnmpTooBig when one value alone is.
+        """
+        asked = {text: ber.oid_content(text) for text in oids}
+        found: dict[bytes, Value] = {}
+        todo = list(dict.fromkeys(asked.values()))
+        size = NAMES_PER_GET
+        while todo:
+            part = todo[:size]
+            pdu = await self._ask(message.GET, 0, 0, [message.null_varbind(oid) for oid in part])
+            if pdu.status == message.TOO_BIG or (not pdu.status and not pdu.varbinds):
+                if len(part) == 1:
+                    raise SnmpTooBig(
+                        _("设备装不下一个值的应答：{oid}").format(oid=ber.oid_text(part[0])), where=self.where
+                    )
+                size = len(part) // 2
+                continue
+            if pdu.status:
+                found[self._absent(pdu, part)] = Value(NO_SUCH_OBJECT, None)
+            else:
+                self._take(pdu, part, found)
+            todo = [oid for oid in todo if oid not in found]
+        return {text: found[oid] for text, oid in asked.items()}
+
+    def _take(self, pdu: Pdu, part: Sequence[bytes], found: dict[bytes, Value]) -> None:
+        """The answer to a GET: the names that were asked, in their order, perhaps not all of them."""
+        if [oid for oid, _element in pdu.varbinds] != list(part[: len(pdu.varbinds)]):
+            raise SnmpGarbage(_("设备答了没有问的 OID"), where=self.where)
+        try:
+            found.update((oid, value_of(element)) for oid, element in pdu.varbinds)
+        except SnmpGarbage as error:
+            error.where = self.where
+            raise
+
+    def _absent(self, pdu: Pdu, part: Sequence[bytes]) -> bytes:
+        """noSuchName, the v1 way to say "not here" that some v2c agents keep; other errors are raised."""
+        if pdu.status == NO_SUCH_NAME and 1 <= pdu.at <= len(part):
+            return part[pdu.at - 1]
+        known = 0 <= pdu.status < len(message.STATUS_NAMES)
+        name = message.STATUS_NAMES[pdu.status] if known else str(pdu.status)
+        text = _("设备返回错误 {status}").format(status=name)
+        raise SnmpStatus(text, status=pdu.status, index=pdu.at, where=self.where)
 
     async def columns(self, oids: Iterable[str], max_repetitions: int = 25, *, max_rows: int = 100_000) -> Columns:
-        """Columns read together with GETBULK (GETNEXT when bulk=False). Raises only if nothing came at all."""
-        raise NotImplementedError
+        """Columns of one or several tables read together (GETBULK, or GETNEXT when bulk=False).
+
+        Raises only if the device gave nothing at all; what breaks later leaves columns incomplete, with `error` set.
+        A column with more than `max_rows` rows is given up as incomplete. See `columns.ColumnReader` for the rules.
+        """
+        before = self.requests, self.bytes_in, self.bytes_out
+        reader = ColumnReader(oids, max_repetitions, bulk=self.bulk, max_rows=max_rows)
+        while (question := reader.ask()) is not None:
+            tag, status, at, names = question
+            try:
+                pdu = await self._ask(tag, status, at, names)
+            except SnmpError as error:
+                if not reader.answers:
+                    raise
+                reader.fail(error)
+                break
+            reader.take(pdu)
+        result = reader.result()
+        result.requests = self.requests - before[0]
+        result.bytes_in = self.bytes_in - before[1]
+        result.bytes_out = self.bytes_out - before[2]
+        return result
 
     async def walk(self, prefix: str, max_repetitions: int = 25, *, max_rows: int = 100_000) -> Columns:
-        """All below one prefix: `columns` with one column."""
-        raise NotImplementedError
+        """All below one prefix: `columns` with one column, whose indices are the OIDs below the prefix."""
+        return await self.columns([prefix], max_repetitions, max_rows=max_rows)
+
+    # --- one exchange
+
+    async def _ask(self, tag: int, status: int, at: int, names: Sequence[bytes]) -> Pdu:
+        """One question (`names` are its varbinds) and its answer; v3 discovers and resynchronises as need be."""
+        ident = new_id()
+        pdu = message.build_pdu(tag, ident, status, at, names)
+        async with self.client.lock(self.endpoint):
+            for _round in range(4):  # discovery, time, the answer, and one engine that changed in between
+                reply = await self._exchange(ident, pdu)
+                if reply.tag == message.REPORT:
+                    self._heed(reply)
+                    continue
+                if reply.request_id != ident:  # v2c has checked it already
+                    raise SnmpGarbage(_("应答的 request-id 不符"), where=self.where)
+                if reply.status == message.AUTHORIZATION_ERROR:
+                    raise SnmpAuthError(_("设备拒绝这个凭据读取"), where=self.where)
+                return reply
+        raise SnmpAuthError(_("设备一再要求重新同步引擎时间"), where=self.where)
+
+    def _heed(self, report: Pdu) -> None:
+        try:
+            self.security.heed(report)
+        except SnmpError as error:
+            error.where = self.where
+            raise
+
+    async def _exchange(self, ident: int, pdu: bytes) -> Pdu:
+        """Send, wait, send again; the lock of this endpoint is held."""
+        loop = asyncio.get_running_loop()
+        transport = await self.client.transport(self.endpoint)
+        waiter = _Waiter(self, loop.create_future())
+        self.client.waiting[self.endpoint] = waiter
+        try:
+            for _try in range(self.retries + 1):
+                if not self.security.one_id:
+                    ident = new_id()
+                waiter.idents.add(ident)
+                datagram = self.security.wrap(ident, pdu)
+                self.requests += 1
+                self.bytes_out += len(datagram)
+                transport.sendto(datagram, self.endpoint)
+                timer = loop.call_later(self.timeout, waiter.expire)
+                try:
+                    reply = await waiter.future
+                finally:
+                    timer.cancel()
+                if reply is not None:
+                    return reply
+                waiter.future = loop.create_future()
+        finally:
+            del self.client.waiting[self.endpoint]
+        if waiter.noted is not None:
+            waiter.noted.where = self.where
+            raise waiter.noted
+        # snmpd and others keep silent where they cannot decrypt: say so where the engine did answer its discovery
+        met = isinstance(self.security, User) and self.security.met
+        hint = _("设备答了引擎发现，不答请求：请核对加密口令和算法") if met else ""
+        raise SnmpTimeout(_("设备没有应答"), where=self.where, hint=hint)
 
 
 class SnmpClient:
-    """`async with SnmpClient() as client:` - see module docstring."""
+    """All sessions of one event loop, on one socket per address family. `stray` counts datagrams nobody waited for.
+
+    `clock` gives seconds for the age of SNMPv3 engine times; it must be the same clock from sweep to sweep.
+    """
+
+    def __init__(self, clock: Callable[[], float] = wall.time) -> None:
+        self.clock = clock
+        self.stray = 0
+        self._closed = False
+        self.waiting: dict[Endpoint, _Waiter] = {}
+        self._transports: dict[int, asyncio.DatagramTransport] = {}
+        self._opening = asyncio.Lock()
+        self._locks: dict[Endpoint, asyncio.Lock] = {}
 
     async def __aenter__(self) -> Self:
-        raise NotImplementedError
+        return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        raise NotImplementedError
+        self.close()
+
+    def close(self) -> None:
+        """Close the sockets; whoever still waits gets an error, and no new socket is opened."""
+        self._closed = True
+        for waiter in self.waiting.values():
+            if not waiter.future.done():
+                waiter.future.set_exception(SnmpError(_("SNMP 客户端已关闭"), where=waiter.session.where))
+        for transport in self._transports.values():
+            transport.close()
+        self._transports.clear()
+
+    def lock(self, endpoint: Endpoint) -> asyncio.Lock:
+        """The lock that keeps one question outstanding per device."""
+        lock = self._locks.get(endpoint)
+        if lock is None:
+            lock = self._locks[endpoint] = asyncio.Lock()
+        return lock
+
+    async def transport(self, endpoint: Endpoint) -> asyncio.DatagramTransport:
+        """The socket for an endpoint's address family, opened at first use."""
+        family = socket.AF_INET6 if ":" in endpoint[0] else socket.AF_INET
+        found = self._transports.get(family)
+        if found is not None:
+            return found
+        if self._closed:
+            raise SnmpError(_("SNMP 客户端已关闭"))
+        async with self._opening:
+            if family not in self._transports:
+                try:
+                    self._transports[family] = await self._open(family)
+                except OSError as error:
+                    raise SnmpError(_("打不开 UDP 套接字：{error}").format(error=error)) from error
+            return self._transports[family]
+
+    async def _open(self, family: int) -> asyncio.DatagramTransport:
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))  # noqa: S104 - replies only, by address
+            loop = asyncio.get_running_loop()
+            transport, _protocol = await loop.create_datagram_endpoint(lambda: _Protocol(self), sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+        return transport
 
     def session(
         self,
@@ -79,5 +327,18 @@ class SnmpClient:
         bulk: bool = True,
         engine: EngineState | None = None,
     ) -> Session:
-        """A session with one device; `address` is a literal IPv4 or IPv6 address. Opens nothing, sends nothing."""
-        raise NotImplementedError
+        """A session with one device; sends nothing yet.
+
+        `address` is a literal IPv4 or IPv6 address; `timeout` seconds per try, `retries` tries after the first;
+        `bulk=False` for agents whose GETBULK is broken; `engine` what `Session.engine` gave at the last sweep.
+        """
+        try:
+            endpoint = (str(ipaddress.ip_address(address)), port)
+        except ValueError as error:
+            raise SnmpError(_("不是 IP 地址：{address}").format(address=address[:80])) from error
+        if not 0 < port < 65536:
+            raise SnmpError(_("端口超出范围：{port}").format(port=port))
+        security = Community(credential) if isinstance(credential, V2c) else User(credential, engine, self.clock)
+        made = Session(self, endpoint, security, timeout=timeout, retries=retries)
+        made.bulk = bulk
+        return made

@@ -25,7 +25,7 @@ TRAP = 0xA7
 REPORT = 0xA8
 
 TOO_BIG = 1
-NO_ACCESS = 6
+AUTHORIZATION_ERROR = 16
 NOT_WRITABLE = 17
 STATUS_NAMES = (
     *("noError", "tooBig", "noSuchName", "badValue", "readOnly", "genErr", "noAccess", "wrongType", "wrongLength"),

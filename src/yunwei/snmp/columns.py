@@ -1,0 +1,205 @@
+"""Reading columns of tables to their proven end: the logic of a walk, without a socket.
+
+`ColumnReader.ask` says what to ask next, `take` takes the answer. The rules (each one a fault seen in the field):
+
+- an end is *proven* by an OID outside the column that sorts after it, or by endOfMibView; never by an empty answer,
+  an error, or silence: those leave the column incomplete, with the reason;
+- a short answer is no end: each column goes on from its own last OID;
+- tooBig, and an empty answer (what some agents send when not even one row fits), halve max-repetitions, then the
+  number of columns asked together; only one column at one repetition that still does not fit gives up;
+- an OID that does not increase ends the column as incomplete (agents that run in circles);
+- columns that ended are not asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from yunwei.kernel.i18n import _
+from yunwei.snmp import ber, message
+from yunwei.snmp.errors import SnmpError, SnmpGarbage
+from yunwei.snmp.message import Pdu, Varbind, value_of
+from yunwei.snmp.values import END_OF_MIB_VIEW, NO_SUCH_OBJECT, Value
+
+
+@dataclass(slots=True)
+class Columns:
+    """What a multi-column read gave; `rows`, `complete` and `reasons` are keyed by the column OID as it was asked.
+
+    `complete[c]` is True only where the end was proven; else `reasons[c]` says why not, for people. `uneven` names
+    tables (the column OID less its last number) whose columns were all proven and still differ in their number of
+    rows, with the counts: a sparse table, or one that changed while it was read. `error` is what broke the read off.
+    `requests` counts datagrams sent, retries included; bytes are UDP payload.
+    """
+
+    rows: dict[str, dict[str, Value]]
+    complete: dict[str, bool]
+    reasons: dict[str, str] = field(default_factory=dict)
+    requests: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    uneven: dict[str, dict[str, int]] = field(default_factory=dict)
+    error: SnmpError | None = None
+
+    @property
+    def whole(self) -> bool:
+        """True when the end of every column was proven."""
+        return all(self.complete.values())
+
+
+_tails: dict[bytes, tuple[str, bytes]] = {}
+
+
+def _tail(content: bytes) -> tuple[str, bytes]:
+    """An index as text and as sorting key; remembered, as columns and devices share their indices."""
+    known = _tails.get(content)
+    if known is None:
+        if len(_tails) >= 50_000:
+            _tails.clear()
+        known = _tails[content] = (ber.tail_text(content), ber.oid_key(content))
+    return known
+
+
+class _Column:
+    """One column on its way."""
+
+    __slots__ = ("complete", "key", "last", "name", "prefix", "reason", "rows")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.prefix = ber.oid_content(name)
+        self.last = self.prefix  # the OID to go on from
+        self.key = b""  # sorting key of the last index
+        self.rows: dict[str, Value] = {}
+        self.complete = False
+        self.reason = ""
+
+    @property
+    def open(self) -> bool:
+        return not self.complete and not self.reason
+
+    def take(self, varbinds: list[Varbind], max_rows: int) -> None:
+        """Take this column's varbinds of one answer."""
+        prefix, size, rows, last_key = self.prefix, len(self.prefix), self.rows, self.key
+        oid = self.last
+        for oid, element in varbinds:
+            if element[0] >= NO_SUCH_OBJECT:
+                self._exception(element[0], oid)
+                return
+            if not oid.startswith(prefix) or len(oid) == size:
+                self._left(oid)
+                return
+            tail = oid[size:]
+            text, key = _tails.get(tail) or _tail(tail)
+            if key <= last_key:
+                self.reason = _("设备返回的 OID 没有递增：{oid}").format(oid=ber.oid_text(oid))
+                return
+            rows[text] = value_of(element)
+            last_key = key
+        self.key = last_key
+        self.last = oid
+        if len(rows) > max_rows:
+            self.reason = _("超过 {n} 行仍未结束").format(n=max_rows)
+
+    def _exception(self, tag: int, oid: bytes) -> None:
+        """endOfMibView proves the end; noSuchObject and noSuchInstance have no meaning in a walk and prove nothing."""
+        if tag == END_OF_MIB_VIEW:
+            self.complete = True
+        else:
+            self.reason = _("设备在遍历中返回了“无此对象”：{oid}").format(oid=ber.oid_text(oid))
+
+    def _left(self, oid: bytes) -> None:
+        """An OID outside the column: proof of its end if it sorts after it, else the agent runs in circles."""
+        if ber.oid_key(oid) > ber.oid_key(self.prefix):
+            self.complete = True
+        else:
+            self.reason = _("设备返回的 OID 没有递增：{oid}").format(oid=ber.oid_text(oid))
+
+
+class ColumnReader:
+    """The state of one read of several columns."""
+
+    def __init__(
+        self, oids: Iterable[str], max_repetitions: int, *, bulk: bool, max_rows: int, width: int = 24
+    ) -> None:
+        self.columns = [_Column(name) for name in dict.fromkeys(oids)]
+        self.repetitions = max(1, max_repetitions) if bulk else 1
+        self.bulk = bulk
+        self.max_rows = max_rows
+        self.width = width  # columns asked together
+        self.answers = 0
+        self.error: SnmpError | None = None
+        self._asked: list[_Column] = []
+
+    def ask(self) -> tuple[int, int, int, list[bytes]] | None:
+        """(PDU tag, non-repeaters, max-repetitions, varbinds) to send next, or None when there is nothing left."""
+        self._asked = [column for column in self.columns if column.open][: self.width]
+        if not self._asked:
+            return None
+        names = [message.null_varbind(column.last) for column in self._asked]
+        return (message.GETBULK, 0, self.repetitions, names) if self.bulk else (message.GETNEXT, 0, 0, names)
+
+    def take(self, pdu: Pdu) -> None:
+        """Take the answer to the last `ask`. Garbage in a value closes its column, not the others."""
+        self.answers += 1
+        if pdu.status == message.TOO_BIG or (pdu.status == 0 and not pdu.varbinds):
+            self._shrink(pdu.status)
+            return
+        if pdu.status:
+            self._refused(pdu)
+            return
+        width = len(self._asked)
+        varbinds = pdu.varbinds[: width * self.repetitions]
+        for position, column in enumerate(self._asked):
+            try:
+                column.take(varbinds[position::width], self.max_rows)
+            except SnmpGarbage as error:
+                column.reason = error.message
+
+    def _shrink(self, status: int) -> None:
+        """Ask for less next time; when nothing is left to take away, the column's value does not fit a message."""
+        if self.repetitions > 1:
+            self.repetitions //= 2
+        elif len(self._asked) > 1:
+            self.width = len(self._asked) // 2
+        else:
+            text = _("设备答 tooBig，一行也装不下") if status else _("设备返回空应答，没有证明已到表尾")
+            self._asked[0].reason = text
+
+    def _refused(self, pdu: Pdu) -> None:
+        """An error-status: the column that error-index names is closed; without a name, narrow down to find it."""
+        name = message.STATUS_NAMES[pdu.status] if 0 <= pdu.status < len(message.STATUS_NAMES) else str(pdu.status)
+        text = _("设备返回错误 {status}").format(status=name)
+        if len(self._asked) == 1 and self.repetitions > 1:
+            self.repetitions = 1  # the refusal may be of a later row than the next
+        elif 1 <= pdu.at <= len(self._asked):
+            self._asked[pdu.at - 1].reason = text
+        elif len(self._asked) > 1:
+            self.width = 1
+        else:
+            self._asked[0].reason = text
+
+    def fail(self, error: SnmpError) -> None:
+        """The exchange itself broke: every open column stays incomplete."""
+        self.error = error
+        for column in self.columns:
+            if column.open:
+                column.reason = error.message
+
+    def result(self) -> Columns:
+        """What was read so far."""
+        return Columns(
+            rows={column.name: column.rows for column in self.columns},
+            complete={column.name: column.complete for column in self.columns},
+            reasons={column.name: column.reason for column in self.columns if column.reason},
+            uneven=self._uneven(),
+            error=self.error,
+        )
+
+    def _uneven(self) -> dict[str, dict[str, int]]:
+        tables: dict[str, dict[str, int]] = {}
+        for column in self.columns:
+            if column.complete:
+                tables.setdefault(column.name.rpartition(".")[0], {})[column.name] = len(column.rows)
+        return {table: counts for table, counts in tables.items() if len(set(counts.values())) > 1}
