@@ -1,0 +1,156 @@
+"""A Redfish tree as the farm serves it: bodies encoded once and shared, with small differences per device on top."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import orjson
+
+from yunwei.kernel.i18n import _
+from yunwei.lab import redfish_faults
+from yunwei.lab.errors import LabError
+from yunwei.lab.find import SampleFile
+from yunwei.lab.overlay import CONTENT, RedfishEdit, apply_pointer
+from yunwei.lab.spec import derive
+
+CHINA = timezone(timedelta(hours=8))
+SERIAL_KEYS = frozenset({"SerialNumber", "ServiceTag", "HostName"})
+MAC_KEYS = frozenset({"MACAddress", "PermanentMACAddress"})
+#: sensor arrays and resources whose reading may wander, with the key of the reading
+READINGS = ("ReadingCelsius", "Reading", "ReadingVolts", "PowerConsumedWatts")
+THRESHOLD = re.compile(r"^(Lower|Upper)Threshold")
+_WORTH_A_LOOK = re.compile(rb'"(SerialNumber|UUID|ServiceTag|HostName|MACAddress|PermanentMACAddress)"')
+
+
+def clean(uri: str) -> str:
+    """A URI path as the key of a tree: no trailing slash, no query, no fragment."""
+    return uri.partition("?")[0].partition("#")[0].rstrip("/") or "/"
+
+
+class Tree:
+    """One sample; `variant` gives what a set of content faults changes in it."""
+
+    def __init__(self, sample: SampleFile) -> None:
+        self.sample = sample
+        self.sidecar = sample.sidecar()
+        try:
+            raw = orjson.loads(sample.path.read_bytes())
+            self.bodies = {clean(uri): orjson.dumps(body) for uri, body in raw.items() if isinstance(body, dict)}
+        except (orjson.JSONDecodeError, AttributeError) as error:
+            raise LabError(_("样本不是 URI 到正文的 JSON 对象"), where=str(sample.path)) from error
+        self.personal = frozenset(uri for uri, body in self.bodies.items() if _WORTH_A_LOOK.search(body))
+        self.clocks = frozenset(uri for uri, body in self.bodies.items() if b'"DateTime"' in body)
+        self.sensors = frozenset(
+            uri for uri, body in self.bodies.items() if re.search(rb"#(Thermal|Power|Sensor)\.", body)
+        )
+        root = orjson.loads(self.bodies.get("/redfish/v1", b"{}"))
+        self.expand: dict[str, Any] = (root.get("ProtocolFeaturesSupported") or {}).get("ExpandQuery") or {}
+        self._variants: dict[frozenset[str], dict[str, bytes | None]] = {}
+
+    def variant(self, faults: Iterable[str]) -> dict[str, bytes | None]:
+        """URI → changed body (None: the resource is gone) under these faults; shared by all devices that have them.
+
+        Raises LabError when the sample cannot show a fault.
+        """
+        content = frozenset(fault for fault in faults if fault in CONTENT)
+        if content not in self._variants:
+            self._variants[content] = self._build(sorted(content)) if content else {}
+        return self._variants[content]
+
+    def _build(self, faults: list[str]) -> dict[str, bytes | None]:
+        tree = {uri: orjson.loads(body) for uri, body in self.bodies.items()}
+        changed: set[str] = set()
+        for fault in faults:
+            recipe = self.sidecar.faults.get(fault)
+            if recipe and recipe.redfish:
+                changed |= {self._edit(tree, edit) for edit in recipe.redfish}
+            else:
+                changed |= redfish_faults.apply(fault, tree)
+        return {uri: orjson.dumps(tree[uri]) if uri in tree else None for uri in changed}
+
+    def _edit(self, tree: dict[str, Any], edit: RedfishEdit) -> str:
+        uri = clean(edit.uri)
+        if uri not in tree:
+            raise LabError(_("样本里没有这个 URI"), where=f"{self.sample.name}: {edit.uri}")
+        if not edit.pointer:
+            if edit.remove:
+                del tree[uri]
+            else:
+                tree[uri] = edit.value
+        else:
+            apply_pointer(tree[uri], edit)
+        return uri
+
+
+class Personal:
+    """What tells this device from others of its sample: serial numbers, UUIDs, MAC addresses; `mark` picks them."""
+
+    def __init__(self, seed: str, *mark: object) -> None:
+        self._seed = seed
+        self._mark = mark
+
+    def text(self, original: str) -> str:
+        """A serial number of the same shape: the head (model, plant) stays, the last six letters and digits differ."""
+        stream = iter(derive(self._seed, *self._mark, "serial", original, size=64))
+        out = list(original)
+        places = [i for i, char in enumerate(out) if char.isascii() and char.isalnum()][-6:]
+        for i in places:
+            alphabet = "0123456789" if out[i].isdigit() else "ABCDEFGHJKLMNPQRSTUVWXYZ"
+            out[i] = alphabet[next(stream) % len(alphabet)]
+        return "".join(out)
+
+    def mac(self, original: bytes) -> bytes:
+        """A MAC address of the same maker; neighbouring addresses stay neighbours (the last byte moves along)."""
+        salt = derive(self._seed, *self._mark, "mac", original[:3].hex(), size=2)
+        return original[:3] + bytes((original[3] ^ salt[0], original[4] ^ salt[1] | 1)) + original[5:]
+
+    def json(self, value: Any) -> Any:
+        """A body with every identifying field replaced."""
+        if isinstance(value, list):
+            return [self.json(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {key: self._field(key, item) for key, item in value.items()}
+
+    def _field(self, key: str, value: Any) -> Any:
+        if not isinstance(value, str) or not value:
+            return self.json(value)
+        if key in SERIAL_KEYS:
+            return self.text(value)
+        if key == "UUID":
+            hexed = derive(self._seed, *self._mark, "uuid", value, size=16).hex()
+            return "-".join((hexed[:8], hexed[8:12], hexed[12:16], hexed[16:20], hexed[20:]))
+        if key in MAC_KEYS and re.fullmatch(r"([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}", value):
+            return self.mac(bytes.fromhex(value.replace(":", "").replace("-", ""))).hex(value[2])
+        return value
+
+
+def set_clock(body: Any, now: float) -> None:
+    """Put the present time into `DateTime` and its offset, as the manager of a BMC shows it."""
+    if isinstance(body, dict) and isinstance(body.get("DateTime"), str):
+        body["DateTime"] = datetime.fromtimestamp(now, UTC).astimezone(CHINA).isoformat(timespec="seconds")
+        if "DateTimeLocalOffset" in body:
+            body["DateTimeLocalOffset"] = "+08:00"
+
+
+def jitter(body: Any, wave: Callable[[str], float]) -> None:
+    """Let sensor readings wander by about 1 % where that crosses none of their own thresholds.
+
+    `wave(name)` gives a number in -1..1 that changes slowly.
+    """
+    items = [body] if isinstance(body, dict) else []
+    for key in ("Temperatures", "Fans", "Voltages", "PowerControl"):
+        items += [item for item in (body.get(key) or []) if isinstance(item, dict)] if isinstance(body, dict) else []
+    for item in items:
+        for key in READINGS:
+            old = item.get(key)
+            if isinstance(old, bool) or not isinstance(old, int | float) or not old:
+                continue
+            step = abs(old) * 0.01 if isinstance(old, float) else max(abs(old) * 0.01, 1)
+            new = type(old)(round(old + wave(str(item.get("Name", key))) * step, 3))
+            limits = [value for name, value in item.items() if THRESHOLD.match(name) and isinstance(value, int | float)]
+            if not any(min(old, new) <= limit <= max(old, new) for limit in limits):
+                item[key] = new
