@@ -7,7 +7,7 @@ targets of our own are kept apart by `Basis`: a vague word (及时, 定期) neve
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -178,6 +178,7 @@ class Clause(msgspec.Struct, frozen=True, omit_defaults=True):
     vague: bool = False
     vague_words: list[str] = msgspec.field(default_factory=list)  # 及时, 尽快 … as the clause has them
     figures: list[Figure] = msgspec.field(default_factory=list)
+    text_ids: list[str] = msgspec.field(default_factory=list)  # ids the reader gives it, where they differ from `id`
     same_as: str = ""  # another clause that says the same; the duty is counted once
 
 
@@ -224,9 +225,7 @@ class Obligation(msgspec.Struct, frozen=True, omit_defaults=True):
     deadline: Deadline | None = None
     procedure: str = ""  # dotted name under work/; empty = manual proof
     selector: Selector | None = None
-    confirmed_by: str = (
-        ""  # of manual proof: A | B, the receiver, never a colleague; AB: who did not state it
-    )
+    confirmed_by: str = ""  # of manual proof: A | B, the receiver, never a colleague; AB: who did not state it
     vague: str = ""  # the contract's vague word, if that is all it says
     written: bool = False  # consent or answer must be in writing
     statute: str = ""  # the law and article, when a number has basis "statute"
@@ -282,6 +281,15 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     limits: list[Limit] = msgspec.field(default_factory=list)
     assets: list[str] = msgspec.field(default_factory=list)  # asset codes; filled when a version is proposed
     note: str = ""
+
+
+class ApprovedPlan(msgspec.Struct, frozen=True):
+    """A version that 甲方 approved; it counts from `counts_from` (a day in the contract's zone) until the next one."""
+
+    version: int
+    counts_from: date
+    decided_at: datetime
+    plan: Plan
 
 
 class Folder(msgspec.Struct, frozen=True):
