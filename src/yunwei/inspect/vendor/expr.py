@@ -1,0 +1,200 @@
+"""Small expressions and templates of vendor files, compiled once.
+
+An expression reads columns by name: `used / total * 100`, `Status.Health`, `temp if temp != 255 else None`. Only what
+is listed here is allowed, checked on the syntax tree before anything runs: a vendor file is data, never a program.
+A column that is not there is None, and an expression that cannot be computed (None in arithmetic, text that is no
+number, division by zero) is None too, never an error.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Row = Mapping[str, Any]
+Expr = Callable[[Row], Any]
+
+_NODES = (
+    ast.Expression, ast.Name, ast.Load, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp,
+    ast.Call, ast.Attribute, ast.Subscript, ast.Tuple, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod,
+    ast.Pow, ast.USub, ast.Not, ast.And, ast.Or, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn,
+    ast.Is, ast.IsNot,
+)  # fmt: skip
+_NOT_COMPUTED = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, AttributeError, OverflowError)
+
+
+def dig(value: Any, *keys: Any) -> Any:
+    """Follow keys into nested objects; None as soon as one is missing."""
+    for key in keys:
+        if isinstance(value, Mapping):
+            value = value.get(key)
+        elif isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value):
+            value = value[key]
+        else:
+            return None
+    return value
+
+
+def num(value: Any) -> float | int | None:
+    """The number in a value: 42, "42", " 42.5 C", "98%"; None where there is none."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, (int, float)):
+        return value
+    found = re.search(r"[-+]?\d+(?:\.\d+)?", value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    text = found.group(0)
+    return float(text) if "." in text else int(text)
+
+
+def _dbm(microwatt: float) -> float:
+    """Optical power in dBm from microwatts."""
+    return 10 * math.log10(microwatt / 1000)
+
+
+def _first(*values: Any) -> Any:
+    """The first value that says something."""
+    return next((v for v in values if v is not None and v != ""), None)
+
+
+def _match(text: Any, pattern: str) -> Any:
+    """The first group (or the whole match) of a pattern in a text, None without a match; case does not matter."""
+    found = re.search(pattern, text, re.IGNORECASE) if isinstance(text, str) else None
+    if found is None:
+        return None
+    return found.group(1) if found.groups() else found.group(0)
+
+
+def _part(text: Any, separator: str, position: int) -> Any:
+    pieces = str(text).split(separator)
+    return pieces[position].strip() if -len(pieces) <= position < len(pieces) else None
+
+
+def _signed(value: int, bits: int) -> int:
+    """Two's complement of a field that the device writes unsigned."""
+    return value - (1 << bits) if value >= 1 << (bits - 1) else value
+
+
+def _bit(value: int, position: int) -> int:
+    return value >> position & 1
+
+
+def _count(value: Any) -> int:
+    return len(value) if isinstance(value, (list, dict)) else 0
+
+
+def _rollup(status: Any) -> Any:
+    """A Redfish Status with its rollup in the place of its health; sushy-tools writes HealthRollUp."""
+    told = _first(dig(status, "HealthRollup"), dig(status, "HealthRollUp"))
+    return None if told is None else {"Health": told, "State": dig(status, "State")}
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "num": num, "abs": abs, "min": min, "max": max, "round": round, "int": int, "text": str, "dbm": _dbm,
+    "first": _first, "match": _match, "part": _part, "signed": _signed, "bit": _bit, "count": _count,
+    "rollup": _rollup, "lower": lambda t: t.lower(), "log10": math.log10,
+}  # fmt: skip
+
+
+class _Rewrite(ast.NodeTransformer):
+    """Names become look-ups in the row; dotted names and subscripts become `dig`."""
+
+    def __init__(self, functions: Mapping[str, Callable[..., Any]]) -> None:
+        self.functions = functions
+        self.names: list[str] = []
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        self.names.append(node.id)
+        return ast.parse(f"_row.get({node.id!r})", mode="eval").body
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if not isinstance(node.func, ast.Name) or node.func.id not in self.functions or node.keywords:
+            raise ValueError(f"no such function: {ast.unparse(node.func)}")
+        node.args = [self.visit(arg) for arg in node.args]
+        return node
+
+    def _dig(self, base: ast.AST, key: Any) -> ast.AST:
+        inner = self.visit(base)
+        return ast.Call(ast.Name("_dig", ast.Load()), [inner, ast.Constant(key)], [])
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        return self._dig(node.value, node.attr)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        key = node.slice
+        if isinstance(key, ast.UnaryOp) and isinstance(key.op, ast.USub) and isinstance(key.operand, ast.Constant):
+            return self._dig(node.value, -key.operand.value)  # type: ignore[operator]
+        if not isinstance(key, ast.Constant):
+            raise TypeError("only a constant may stand in [ ]")
+        return self._dig(node.value, key.value)
+
+
+def compile_expr(source: str, functions: Mapping[str, Callable[..., Any]] | None = None) -> tuple[Expr, list[str]]:
+    """Compile an expression; returns it with the names it reads, in order. Raises ValueError with the reason."""
+    known = {**FUNCTIONS, **(functions or {})}
+    try:
+        tree = ast.parse(source.strip(), mode="eval")
+    except SyntaxError as e:
+        raise ValueError(f"not an expression: {source!r} ({e.msg})") from None
+    for node in ast.walk(tree):
+        if not isinstance(node, _NODES) or (isinstance(node, ast.Attribute) and node.attr.startswith("_")):
+            raise ValueError(f"not allowed in an expression: {ast.unparse(node)!r}")
+    rewrite = _Rewrite(known)
+    try:
+        body = rewrite.visit(tree.body)
+    except TypeError as e:
+        raise ValueError(str(e)) from None
+    names = list(dict.fromkeys(rewrite.names))
+    if isinstance(tree.body, ast.Call) and len(names) == 1 and source.strip() == names[0]:
+        key = names[0]
+        return (lambda row: row.get(key)), names
+    lambda_ = ast.Expression(
+        ast.Lambda(
+            ast.arguments(posonlyargs=[], args=[ast.arg("_row")], kwonlyargs=[], kw_defaults=[], defaults=[]), body
+        )
+    )
+    scope = {"__builtins__": {}, "_dig": dig, **known}
+    raw: Expr = eval(compile(ast.fix_missing_locations(lambda_), "<vendor file>", "eval"), scope)  # noqa: S307 - checked above
+
+    def computed(row: Row) -> Any:
+        try:
+            return raw(row)
+        except _NOT_COMPUTED:
+            return None
+
+    return computed, names
+
+
+def compile_template(source: str, functions: Mapping[str, Callable[..., Any]] | None = None) -> tuple[Expr, list[str]]:
+    """Compile "fan/{first(name, index)}" to a function giving text; what is missing is left out."""
+    pieces = re.split(r"\{([^{}]*)\}", source)
+    if len(pieces) == 1:
+        return (lambda _row: source), []
+    exprs: list[Expr] = []
+    names: list[str] = []
+    for piece in pieces[1::2]:
+        fn, used = compile_expr(piece, functions)
+        exprs.append(fn)
+        names += used
+    literals = pieces[0::2]
+    if len(exprs) == 1:
+        head, tail, only = literals[0], literals[1], exprs[0]
+
+        def short(row: Row) -> str:
+            value = only(row)
+            return f"{head}{'' if value is None else value}{tail}".strip()
+
+        return short, names
+
+    def whole(row: Row) -> str:
+        out = literals[0]
+        for fn, literal in zip(exprs, literals[1:], strict=True):
+            value = fn(row)
+            out += f"{'' if value is None else value}{literal}"
+        return " ".join(out.split())
+
+    return whole, names

@@ -1,0 +1,117 @@
+"""SNMP answers to a Reading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yunwei.inspect.observation import Target
+from yunwei.inspect.vendor.build import key
+from yunwei.inspect.vendor.compiled import Column, From, TablePlan, VendorFile
+from yunwei.inspect.vendor.observe import Observer
+from yunwei.inspect.vendor.reading import Reading, SnmpData, SnmpValue
+from yunwei.kernel.i18n import _
+from yunwei.kernel.verdict import Reason
+
+_MISSING = frozenset({5, 128, 129, 130})
+_Row = dict[str, Any]
+
+
+def apply_snmp(vendor: VendorFile, data: SnmpData, target: Target, terms: dict[str, Any]) -> Reading:
+    """Judge one device's SNMP answer by its vendor file and the plan's terms (`terms["limits"]`)."""
+    observer = Observer(vendor, target, terms)
+    scalars: _Row = {
+        c.name: decode(value, c.read) for c in vendor.scalars if (value := data.scalars.get(c.oid)) is not None
+    }
+    tables = _tables(vendor, data, scalars)
+    scalar_rows = [({**scalars, "index": "0"}, "")]
+
+    def rows(at: From) -> list[tuple[_Row, str]]:
+        if at.table:
+            return tables.get(at.table, [])
+        return [] if at.section or at.resource else scalar_rows
+
+    for rule in vendor.rules:
+        if found := rows(rule.rows):
+            observer.run(rule, found, f"{rule.source}." if rule.rows.table else rule.source)
+    bases = {t.name: f"{t.oid}." for t in vendor.snmp_tables}
+    for part in vendor.parts:
+        observer.add_parts(part, rows(part.rows), bases.get(part.rows.table, ""))
+    reading = observer.reading
+    observer.pick(((p, rows(p.rows)) for p in vendor.identity), reading.identity)
+    observer.pick(((p, rows(p.rows)) for p in vendor.moving), reading.moving)
+    unfinished = sorted(data.partial & vendor.used_columns)
+    if unfinished:
+        names = {c.oid: f"{t.name}.{c.name}" for t in vendor.snmp_tables for c in t.fields}
+        reading.problem = Reason.PARTIAL
+        reading.detail = _("没有读完的表列：{names}").format(names=" ".join(names[oid] for oid in unfinished))
+    return reading
+
+
+def _tables(vendor: VendorFile, data: SnmpData, scalars: _Row) -> dict[str, list[tuple[_Row, str]]]:
+    """Every table as rows (name to value), joined; tables that others are joined to come first in the plan."""
+    by_index: dict[str, dict[str, _Row]] = {}
+    for table in vendor.snmp_tables:
+        found: dict[str, _Row] = {}
+        for column in table.fields:
+            name, read = column.name, column.read
+            for index, value in data.columns.get(column.oid, {}).items():
+                row = found.get(index)
+                if row is None:
+                    row = found[index] = {"index": index, "scalar": scalars}
+                row[name] = decode(value, read)
+        if table.joins and found:
+            _join(table, found, by_index)
+        by_index[table.name] = found
+    return {name: [(row, index) for index, row in found.items()] for name, found in by_index.items()}
+
+
+def _join(table: TablePlan, rows: dict[str, _Row], others: dict[str, dict[str, _Row]]) -> None:
+    for join in table.joins:
+        there = others.get(join.of, {})
+        if join.where:
+            lookup = {key(row.get(join.where)): row for row in reversed(there.values())}
+        for row in rows.values():
+            wanted = join.equals(row)
+            other = lookup.get(key(wanted)) if join.where else there.get(str(wanted))
+            if other is not None:
+                for mine, theirs in join.take:
+                    row[mine] = other.get(theirs)
+
+
+def decode(value: SnmpValue, read: str = "") -> Any:
+    """A value as expressions see it: numbers as they are, bytes as text (UTF-8, else GB 18030), nothing as None."""
+    tag, plain = value[0], value[1]
+    if tag in _MISSING or plain is None:
+        return None
+    if not isinstance(plain, bytes):
+        return plain
+    if read == "hex":
+        return plain.hex()
+    if read == "mac":
+        return plain.hex(":") if len(plain) in (6, 8) else None
+    if read == "bits":
+        return int.from_bytes(plain, "big")
+    if read == "date":
+        return _date(plain)
+    return _text(plain)
+
+
+def _text(plain: bytes) -> str:
+    raw = plain.split(b"\x00", 1)[0] if b"\x00" in plain else plain
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return " ".join(raw.decode(encoding).split())
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1").strip()
+
+
+def _date(plain: bytes) -> str | None:
+    """DateAndTime (RFC 2579) as ISO text without zone."""
+    if len(plain) < 8:
+        return None
+    year = plain[0] << 8 | plain[1]
+    return f"{year:04d}-{plain[2]:02d}-{plain[3]:02d}T{plain[4]:02d}:{plain[5]:02d}:{plain[6]:02d}"
+
+
+__all__ = ["Column", "apply_snmp", "decode"]
