@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from yunwei.snmp import ber, message, usm
+from yunwei.snmp import authority, ber, message
 from yunwei.snmp.errors import SnmpError
-from yunwei.snmp.message import AUTH, PRIV, REPORTABLE, Pdu, V3Message
+from yunwei.snmp.message import Pdu
 from yunwei.snmp.usm import V3
-from yunwei.snmp.values import COUNTER32
 
 #: called with (OID content as BER bytes, the table's complete value element); returns the complete value element to
 #: send instead (`ber.encode_value` makes one), or None to leave it
@@ -199,58 +198,9 @@ def _bulk(agent: Agent, names: list[bytes], fixed: int, limit: int, room: int) -
     return out
 
 
-# --- v3, authoritative side (RFC 3414 §3.2)
-
-
-def _answer_v3(agent: Agent, datagram: bytes, now: int) -> bytes | None:  # noqa: PLR0911 - one return a refusal
-    asked = message.parse_v3(datagram)
-    if not agent.engine_id:
-        return None
-    if asked.engine_id != agent.engine_id:
-        return _report(agent, asked, usm.UNKNOWN_ENGINE, now)
-    user = agent.users.get(asked.user)
-    if user is None:
-        return _report(agent, asked, usm.UNKNOWN_USER, now)
-    level = asked.flags & (AUTH | PRIV)
-    if level != user.flags:
-        return _report(agent, asked, usm.UNSUPPORTED_LEVEL, now)
-    keys = usm.keys_for(user, agent.engine_id)
-    if keys is not None:
-        if not usm.signed_by(datagram, asked, keys):
-            return _report(agent, asked, usm.WRONG_DIGEST, now)
-        if asked.boots != agent.boots or abs(asked.time - now) > usm.TIME_WINDOW:
-            return _report(agent, asked, usm.NOT_IN_TIME_WINDOW, now, keys)
-    try:
-        plain = usm.decrypt(asked, keys) if level & PRIV and keys is not None else asked.payload
-        scoped = message.parse_scoped(plain)
-    except SnmpError:
-        return _report(agent, asked, usm.DECRYPTION_ERROR, now) if level & PRIV else None
-    # header, USM parameters and scoped headers, each with its longest length form
-    overhead = 128 + 2 * len(agent.engine_id) + len(asked.user) + len(scoped.context_name)
-    reply = respond(agent, scoped.pdu, min(agent.max_size, max(asked.max_size, 484)) - overhead)
-    if reply is None:
-        return None
-    payload = message.build_scoped(scoped.context_engine_id, scoped.context_name, reply)
-    return usm.seal(_outgoing(agent, asked, level, payload, now), keys)
-
-
-def _outgoing(agent: Agent, asked: V3Message, level: int, payload: bytes, now: int) -> V3Message:
-    return V3Message(
-        asked.msg_id, agent.max_size, level, agent.engine_id, agent.boots, now, asked.user, b"", 0, b"", payload
-    )
-
-
-def _report(agent: Agent, asked: V3Message, oid: str, now: int, keys: usm.Keys | None = None) -> bytes | None:
-    """A Report with one counter (always 1: nobody reads the count); signed where RFC 3414 §3.2 7a wants it."""
-    if not asked.flags & REPORTABLE:
-        return None
-    request_id = 0  # unknown where the question could not be read
-    if not asked.flags & PRIV:
-        try:
-            request_id = message.parse_scoped(asked.payload).pdu.request_id
-        except SnmpError:
-            return None
-    varbind = ber.encode_varbind(ber.oid_content(oid), ber.encode_value(COUNTER32, 1))
-    pdu = message.build_pdu(message.REPORT, request_id, 0, 0, [varbind])
-    payload = message.build_scoped(agent.engine_id, b"", pdu)
-    return usm.seal(_outgoing(agent, asked, AUTH if keys else 0, payload, now), keys)
+def _answer_v3(agent: Agent, datagram: bytes, now: int) -> bytes | None:
+    admitted = authority.admit(agent, datagram, now)
+    if not isinstance(admitted, authority.Admitted):
+        return admitted
+    reply = respond(agent, admitted.scoped.pdu, authority.room(agent, admitted))
+    return None if reply is None else authority.reply(agent, admitted, reply, now)
