@@ -33,10 +33,12 @@ def credentials(seed: str) -> tuple[str, User, Login]:
     return f"lab-{word[40:48]}", user, Login(user="yunwei", password=word[48:64])
 
 
-def device(protocol: str, address: str, sample: str, seed: str, **more: object) -> DeviceSpec:
-    """One device with the farm's own credentials."""
+def device(protocol: str, address: str, sample: str, seed: str, *, snmp: str = "both", **more: object) -> DeviceSpec:
+    """One device with the farm's own credentials; `snmp` is 2c, 3 or both."""
     community, user, login = credentials(seed)
-    kind: dict[str, object] = {"login": login} if protocol == "redfish" else {"community": community, "users": (user,)}
+    kind: dict[str, object] = {"login": login}
+    if protocol == "snmp":
+        kind = {"community": "" if snmp == "3" else community, "users": () if snmp == "2c" else (user,)}
     return DeviceSpec(address=address, protocol=protocol, sample=sample, **kind, **more)  # type: ignore[arg-type]
 
 
@@ -50,13 +52,16 @@ def farm_spec(
     snmp_port: int = 0,
     redfish_port: int = 0,
     control_port: int = 0,
+    snmp: str = "both",
     jitter: bool = False,
 ) -> FarmSpec:
     """A farm of every sample found (or of `captures`, a folder, alone), each at its own address from `first` on.
 
-    `count` > 0 makes so many devices, going round the samples; `only` are names of samples. LabError when there
-    is nothing to serve.
+    `count` > 0 makes so many devices, going round the samples; `only` are names of samples; `snmp` is 2c, 3 or
+    both. LabError when there is nothing to serve.
     """
+    if snmp not in {"2c", "3", "both"}:
+        raise LabError(_("SNMP 版本只能是 2c、3 或 both"), where=snmp)
     if captures is not None and not captures.is_dir():
         raise LabError(_("没有这个文件夹"), where=str(captures))
     found = find.find([captures] if captures is not None else find.own_folders())
@@ -70,7 +75,7 @@ def farm_spec(
     rounds = list(islice(cycle(chosen), count or len(chosen)))
     places = addresses(first, len(rounds))
     devices = [
-        device(protocol, address, name, seed, name=name)
+        device(protocol, address, name, seed, snmp=snmp, name=name)
         for (protocol, name), address in zip(rounds, places, strict=True)
     ]
     return FarmSpec(

@@ -316,7 +316,7 @@ class Farm:
         connections.add(connection)
 
 
-def apply_overlays(spec: FarmSpec, overlays: list[dict[str, Any]]) -> FarmSpec:
+def apply_overlays(spec: FarmSpec, overlays: object) -> FarmSpec:
     """The spec with overlays put on its devices; their form is `Overlay`. LabError for one that fits no device."""
     try:
         wanted = msgspec.convert(overlays, list[Overlay])

@@ -22,7 +22,7 @@ MAC_KEYS = frozenset({"MACAddress", "PermanentMACAddress"})
 #: sensor arrays and resources whose reading may wander, with the key of the reading
 READINGS = ("ReadingCelsius", "Reading", "ReadingVolts", "PowerConsumedWatts")
 THRESHOLD = re.compile(r"^(Lower|Upper)Threshold")
-_WORTH_A_LOOK = re.compile(rb'"(SerialNumber|UUID|ServiceTag|HostName|MACAddress|PermanentMACAddress)"')
+_WORTH_A_LOOK = re.compile(rb'"(SerialNumber|SKU|UUID|ServiceTag|HostName|MACAddress|PermanentMACAddress)"')
 
 
 def clean(uri: str) -> str:
@@ -113,7 +113,12 @@ class Personal:
             return [self.json(item) for item in value]
         if not isinstance(value, dict):
             return value
-        return {key: self._field(key, item) for key, item in value.items()}
+        out = {key: self._field(key, item) for key, item in value.items()}
+        if isinstance(value.get("SKU"), str) and not value.get(
+            "SerialNumber"
+        ):  # Dell's service tag where it stands alone
+            out["SKU"] = self.text(value["SKU"])
+        return out
 
     def _field(self, key: str, value: Any) -> Any:
         if not isinstance(value, str) or not value:
