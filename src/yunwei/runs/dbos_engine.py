@@ -31,6 +31,8 @@ APPLICATION = "yunwei"
 RUN, CHUNK = "yunwei.run", "yunwei.chunk"
 #: runs wait for their chunks, so the two must not share slots: a queue full of waiting runs would never drain
 RUNS, CHUNKS = "runs", "chunks"
+#: seconds between two looks whether a chunk has ended
+POLL_S = 0.2
 
 
 class JsonSerializer(Serializer):
@@ -110,7 +112,9 @@ def _close(run_id: str, error: str) -> None:
 
 def _fan_out(run_id: str, step: str, results: dict[str, Any]) -> list[Any]:
     ids = cast("list[str]", _step(f"{step}.fan", _enqueue_chunks, run_id, step, results))
-    return [DBOS.retrieve_workflow(chunk_id).get_result() for chunk_id in ids]
+    # existing_workflow=False: the look-up before waiting would be a step of its own, with a result that is no JSON
+    handles = [DBOS.retrieve_workflow(chunk_id, existing_workflow=False) for chunk_id in ids]
+    return [handle.get_result(polling_interval_sec=POLL_S) for handle in handles]
 
 
 def _enqueue_chunks(run_id: str, step: str, results: dict[str, Any]) -> list[str]:
