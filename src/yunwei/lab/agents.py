@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from yunwei.kernel.i18n import _
-from yunwei.lab import records
 from yunwei.lab.endless import EndlessTable
 from yunwei.lab.errors import LabError
 from yunwei.lab.find import SampleFile
 from yunwei.lab.overlay import CONTENT, TYPES, SnmpEdit
 from yunwei.lab.spec import DeviceSpec, derive
 from yunwei.lab.tree import CHINA, Personal
-from yunwei.snmp import agent, ber, usm
+from yunwei.snmp import agent, ber, snmprec, usm
 from yunwei.snmp import values as t
+from yunwei.snmp.errors import SnmpError
 
 #: all moving values are counted from here, so a farm that is started again goes on and does not seem rebooted
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -61,7 +61,7 @@ class Sample:
     def __init__(self, file: SampleFile) -> None:
         self.file = file
         self.sidecar = file.sidecar()
-        self.table = agent.Table.build(records.read(file.path))
+        self.table = agent.Table.build(snmprec.read_file(file.path).records)
         if not len(self.table):
             raise LabError(_("样本里没有一条记录"), where=str(file.path))
         self.motions = self._motions()
@@ -164,7 +164,7 @@ def _element(tag: int, edit: SnmpEdit, name: str) -> bytes:
         elif tag == t.OCTET_STRING:
             value = str(edit.value).encode()
         return ber.encode_value(tag, value)
-    except (ValueError, usm.SnmpError) as error:
+    except (ValueError, SnmpError) as error:
         raise LabError(_("值与类型不符"), where=f"{name}: {edit.oid}") from error
 
 
