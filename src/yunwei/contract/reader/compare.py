@@ -56,7 +56,7 @@ def compare(reading: Reading, folder: Folder) -> Coverage:
     rows: dict[str, list[str]] = {}
     not_in_text: list[str] = []
     for row in folder.clauses:
-        targets = list(getattr(row, "text_ids", ())) or [row.id]
+        targets = row.text_ids or [row.id]
         known = [target for target in targets if target in ids]
         if len(known) < len(targets):
             not_in_text.append(row.id)
@@ -64,13 +64,14 @@ def compare(reading: Reading, folder: Folder) -> Coverage:
             rows.setdefault(target, []).append(row.id)
     covered, missing = _cover(reading, rows)
     return Coverage(
-        covered, missing, not_in_text, _without_obligation(reading, folder, rows), differences(reading, folder)
+        covered, missing, not_in_text, _without_obligation(reading, folder, covered), differences(reading, folder)
     )
 
 
 def _cover(reading: Reading, rows: dict[str, list[str]]) -> tuple[list[Match], list[Missing]]:
-    by_id = {clause.id: clause for clause in reading.clauses}
     parents = {clause.parent for clause in reading.clauses}
+    # where parts of a clause have rows of their own, its row speaks for its own words only
+    split = {clause.parent for clause in reading.clauses if clause.id in rows}
     duties: dict[str, list[str]] = {}
     for duty in reading.duties:
         duties.setdefault(duty.clause, []).append(f"{duty.kind}:{duty.who}" if duty.who else duty.kind)
@@ -78,7 +79,7 @@ def _cover(reading: Reading, rows: dict[str, list[str]]) -> tuple[list[Match], l
     for clause in reading.clauses:  # parents stand before their parts
         if clause.id in rows:
             how[clause.id] = ("row", rows[clause.id])
-        elif how.get(clause.parent, ("",))[0] in {"row", "within"} and not _own_rows(clause.parent, rows, by_id):
+        elif how.get(clause.parent, ("",))[0] in {"row", "within"} and clause.parent not in split:
             how[clause.id] = ("within", how[clause.parent][1])
         elif clause.role is Role.GROUP or (not clause.text and clause.id in parents):
             how[clause.id] = ("parts", [])
@@ -87,11 +88,6 @@ def _cover(reading: Reading, rows: dict[str, list[str]]) -> tuple[list[Match], l
     covered = [Match(c.id, how[c.id][1], how[c.id][0]) for c in reading.clauses if c.id in how]
     missing = [Missing(c.id, c.line, c.words[:80], duties.get(c.id, [])) for c in reading.clauses if c.id not in how]
     return covered, missing
-
-
-def _own_rows(parent: str, rows: dict[str, list[str]], by_id: dict[str, Clause]) -> bool:
-    """Do parts of this clause have rows of their own? Then its row speaks for its own words only."""
-    return any(by_id[ident].parent == parent for ident in rows)
 
 
 def _announces(clause: Clause) -> bool:
@@ -103,9 +99,10 @@ def _announces(clause: Clause) -> bool:
     )
 
 
-def _without_obligation(reading: Reading, folder: Folder, rows: dict[str, list[str]]) -> list[str]:
+def _without_obligation(reading: Reading, folder: Folder, covered: Sequence[Match]) -> list[str]:
+    rows = {match.id: match.rows for match in covered}
     cited = {ident for obligation in folder.obligations for ident in obligation.clauses}
-    alike = {row.id: getattr(row, "same_as", "") for row in folder.clauses}
+    alike = {row.id: row.same_as for row in folder.clauses}
     result = []
     leads = {clause.id for clause in reading.clauses if _announces(clause)}
     asked = (d.clause for d in reading.duties if d.kind in {"duty", "ban"} and d.who != "X" and d.clause not in leads)

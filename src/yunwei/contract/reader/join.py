@@ -14,12 +14,14 @@ from yunwei.kernel.i18n import _
 
 _ENDS = "。；;！？!?：:…"
 _CLOSERS = "”」』）)》】"
-_OPEN_ENDS = "，,、（(《“"
+_OPEN_ENDS = "，,、（(《“至和及的自于在由与或为对从之将"  # no heading and no sentence ends in these
+_OPEN_STARTS = "，,、。；;）)》”％%"  # and no line begins with these
+_SUM_GOES_ON = re.compile(r"[（(]\s?(?:[¥￥]|大写|小写|人民币)")
 _FURNITURE = re.compile(
     r"(?:第\s*\d{1,4}\s*页[\s，,/]{0,3}(?:共\s*\d{1,4}\s*页)?|共\s*\d{1,4}\s*页|[-—–]{1,3}\s*\d{1,4}\s*[-—–]{1,3}|"
     r"\d{1,4}\s*/\s*\d{1,4}|[Pp]age\s*\d{1,4}.{0,20}|\d{1,3})"
 )
-_CONTENTS = re.compile(r".{1,60}?(?:[.…·．]{3,}|\s{3,})\s*\d{1,3}")
+_CONTENTS = re.compile(r".{1,60}?(?:[.…·．]{3,}|(?P<gap>\s{3,}))\s*\d{1,3}")
 LONELY_DATE = re.compile(r"(?:\d{4}\s*年\s*)?\d{1,2}\s*月\s*\d{1,2}\s*日")
 #: labels that stand at the head of a line in the parties' and the signature block
 FIELD = re.compile(
@@ -29,7 +31,7 @@ FIELD = re.compile(
     r"合同(?:统一|内部)?编号|项目(?:编号|名称)|合同名称)[^：:，。]{0,20}[：:]"
 )
 _LONG = 30  # a heading is shorter; a sentence that was broken has come this far
-_WRAP_MIN, _WRAP_MAX, _WRAP_LINES, _WRAP_SHARE = 40, 160, 12, 0.4
+_WRAP_MIN, _WRAP_MAX, _WRAP_LINES, _WRAP_SHARE = 30, 160, 12, 0.25
 
 
 @dataclass(slots=True)
@@ -82,7 +84,9 @@ def _page_line(text: str) -> str:
         return ""
     if _FURNITURE.fullmatch(text):
         return _("页码")
-    return _("目录行") if _CONTENTS.fullmatch(text) else ""
+    contents = _CONTENTS.fullmatch(text)
+    # a gap before a number is also a row of a table: only a numbered line is one of contents
+    return _("目录行") if contents and (contents["gap"] is None or marks.find(text)) else ""
 
 
 def _continues(before: Paragraph, line: Line, wrap: int, blank_before: bool) -> bool:
@@ -90,11 +94,13 @@ def _continues(before: Paragraph, line: Line, wrap: int, blank_before: bool) -> 
     if marks.find(line.text) is not None or FIELD.match(line.text):
         return False
     last = before.last
-    if last[-1] in _OPEN_ENDS:
+    if last[-1] in _OPEN_ENDS or line.text[0] in _OPEN_STARTS or _SUM_GOES_ON.match(line.text):
         return True
+    if last[-1] in _ENDS or (len(before.pieces) == 1 and FIELD.match(last)):
+        return False
     if wrap and not blank_before and not line.indent and _width(last) >= wrap - 4:
         return True
-    if last[-1] in _ENDS or last[-1] in _CLOSERS or (len(before.pieces) == 1 and FIELD.match(last)):
+    if last[-1] in _CLOSERS:
         return False
     head = marks.find(last) if len(before.pieces) == 1 else None
     words = head.rest if head else last

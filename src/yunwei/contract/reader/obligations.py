@@ -24,7 +24,7 @@ _CUES = (
     ("liability", r"赔偿|承担[^，。]{0,12}责任|违约金"),
 )
 _CUE = re.compile("|".join(f"(?P<{kind}>{form})" for kind, form in _CUES))
-_SENTENCE = re.compile(r"[^。；;\n]{2,}")
+_SENTENCE = re.compile(r"[^。；;\n]{2,400}")  # bounded: cues and parties of one sentence are matched with each other
 _DEFINES = re.compile(r"系指|是指|指的是|的定义")
 _OBJECT = re.compile("[向对给与经为使致]$|(?:要求|通知|征得|获得|得到|提供|有损)$")
 
@@ -87,7 +87,7 @@ def _role(subject: re.Match[str]) -> str:
 
 def _only_one(text: str) -> str:
     """The party of a clause that names no other."""
-    roles = {_role(subject) for subject in _SUBJECT.finditer(text)}
+    roles = {_role(s) for s in _SUBJECT.finditer(text) if not _OBJECT.search(text[max(0, s.start() - 2) : s.start()])}
     return roles.pop() if len(roles) == 1 else ""
 
 

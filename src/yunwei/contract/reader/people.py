@@ -62,7 +62,8 @@ def role_of(words: str) -> str:
 
 def parties(places: Sequence[Located], clauses: Sequence[Clause]) -> list[Party]:
     """The parties in the text's order, each once per role and name, with the fields that stand below its name."""
-    titles = {clause.id: clause.title for clause in clauses}
+    by_id = {clause.id: clause.title for clause in clauses}
+    titles = {clause.id: clause.title or by_id.get(clause.parent, "") for clause in clauses}
     found: list[Party] = []
     open_for = -1  # lines left in which fields still belong to the newest party
     for i, place in enumerate(places):
@@ -158,14 +159,15 @@ def blanks(places: Sequence[Located]) -> list[Blank]:
                 found.append(Blank(place.clause, place.line, kind, near))
             text = form.sub(lambda m: "\0" * len(m[0]), text)
         if place.clause in {"PRE", "SIG"} or FIELD.match(place.text):
-            found.extend(_empty_labels(places, i))
+            found.extend(_empty_labels(places, i, text))
     return found
 
 
-def _empty_labels(places: Sequence[Located], i: int) -> list[Blank]:
+def _empty_labels(places: Sequence[Located], i: int, unseen: str) -> list[Blank]:
+    """Labels with nothing behind them; `unseen` is the text with the blanks already found masked."""
     place = places[i]
     result = []
-    columns = [c for c in _COLUMNS.split(place.text) if c]
+    columns = [c for c in _COLUMNS.split(unseen) if c]
     for column in columns:
         label = _EMPTY_LABEL.fullmatch(column)
         if label is None or "_" in column or _NO_BLANK.search(label[1].replace("（签章）", "")):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from yunwei.contract.reader import marks
 from yunwei.contract.reader.join import LONELY_DATE, Paragraph, heading_like
@@ -54,13 +55,14 @@ class _Node:
 class _Builder:
     """Places one paragraph after the other; the stack is the open branch, the root at its foot."""
 
-    def __init__(self, headings: set[int]) -> None:
+    def __init__(self, headings: set[int], followed: set[int]) -> None:
         self.root = _Node("", Style.NONE, 0)
         self.pre = _Node("PRE", Style.NONE, 1)
         self.sig: _Node | None = None
         self.stack = [self.root]
         self.used: dict[str, int] = {}
         self.headings = headings  # lines whose bare number is a heading ("1 总则", as 1.1 follows)
+        self.followed = followed  # lines "3、…" that 3.1 follows
         self.strays: list[Stray] = []
         self.notes: list[str] = []
         self.in_signature = False
@@ -99,8 +101,10 @@ class _Builder:
         """After "…；…；…。" an unnumbered paragraph speaks of the whole list again."""
         if top.items or not top.first.endswith("。") or parent.is_group:
             return False
-        kids = parent.kids
-        return len(kids) > 1 and (kids[-2].first.endswith(("；", ";")) or _BACK_REFERENCE.match(text) is not None)
+        before = next((item for item in islice(reversed(parent.items), 1, 8) if isinstance(item, _Node)), None)
+        if before is None:
+            return False
+        return before.first.endswith(("；", ";")) or _BACK_REFERENCE.match(text) is not None
 
     def _open_group(self, mark: Mark, line: int) -> None:
         rank = _GROUPS[mark.style]
@@ -122,7 +126,7 @@ class _Builder:
             self._article(mark, line)
             return True
         depth = next((i for i in range(len(self.stack) - 1, 0, -1) if self.stack[i].style is mark.style), 0)
-        if self._is_article(mark, depth):
+        if self._is_article(mark, depth, line):
             self._pop_to_group()
             self._article(mark, line)
             return True
@@ -135,7 +139,7 @@ class _Builder:
         self._push(parent, self._child_id(parent, mark), mark, line)
         return True
 
-    def _is_article(self, mark: Mark, depth: int) -> bool:
+    def _is_article(self, mark: Mark, depth: int, line: int) -> bool:
         """Is this number one of the text's own top level? 一、 and 1. can be either articles or items of one."""
         if mark.style not in {Style.CHINESE, Style.ARABIC}:
             return False
@@ -146,8 +150,11 @@ class _Builder:
         article = self.stack[base + 1]
         if article.style is mark.style or mark.style is Style.CHINESE:
             return article.style is not Style.ARTICLE
-        # "8、" between 七、 and 九、: the next article in other digits, unless a list 1、 … 7、 is open
-        return not depth and mark.n != 1 and mark.n == article.path[0] + 1
+        # "8、" between 七、 and 九、: the next article in other digits, unless a list 1、 … 7、 is open; and even then
+        # when 8.1 follows, and no item of that list had such numbers of its own
+        next_article = mark.n != 1 and mark.n == article.path[0] + 1
+        plain = depth > 0 and Style.DOTTED not in self.stack[depth].last
+        return next_article and (not depth or (line in self.followed and plain))
 
     def _pop_to_group(self) -> None:
         while len(self.stack) > 1 and not self.stack[-1].is_group:
@@ -240,7 +247,7 @@ class _Builder:
 
 def build(paragraphs: Sequence[Paragraph]) -> tuple[list[Clause], list[Stray], list[str]]:
     """The clauses in text order, the lines that are no clause's, and what was odd about the numbering."""
-    builder = _Builder(_bare_headings(paragraphs))
+    builder = _Builder(*_headings(paragraphs))
     for paragraph in paragraphs:
         builder.add(paragraph)
     clauses: list[Clause] = []
@@ -253,17 +260,25 @@ def build(paragraphs: Sequence[Paragraph]) -> tuple[list[Clause], list[Stray], l
     return clauses, builder.strays, builder.notes
 
 
-def _bare_headings(paragraphs: Sequence[Paragraph]) -> set[int]:
-    """Lines like "1 总则" that the very next number, 1.1, proves to be headings."""
-    headings: set[int] = set()
+def _headings(paragraphs: Sequence[Paragraph]) -> tuple[set[int], set[int]]:
+    """Lines that the very next number, N.1, proves to be headings: bare ones ("1 总则"), and those with "N、"."""
+    bare: set[int] = set()
+    followed: set[int] = set()
     following: Mark | None = None
     for paragraph in reversed(paragraphs):
-        text = paragraph.text if len(paragraph.pieces) == 1 else ""
-        mark = marks.bare(text) if heading_like(text) else None
-        if mark and following and following.style is Style.DOTTED and following.path == (mark.n, 1):
-            headings.add(paragraph.line)
-        following = marks.find(paragraph.pieces[0]) or following
-    return headings
+        mark = marks.find(paragraph.pieces[0])
+        text = paragraph.text if mark is None and len(paragraph.pieces) == 1 else ""
+        heading = mark or (marks.bare(text) if heading_like(text) else None)
+        if (
+            heading
+            and heading.style is Style.ARABIC
+            and following
+            and following.style is Style.DOTTED
+            and following.path == (heading.n, 1)
+        ):
+            (followed if mark else bare).add(paragraph.line)
+        following = mark or following
+    return bare, followed
 
 
 def _block(node: _Node, role: Role) -> Clause:

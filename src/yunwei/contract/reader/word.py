@@ -19,6 +19,7 @@ from yunwei.kernel.i18n import _
 
 _CN = "零一二三四五六七八九"
 _DROP = {qn("w:del"), qn("w:moveFrom"), "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"}
+_SHORT_CELL = 60  # characters
 _FORMULA_KINDS = {qn("w:instrText"), qn("w:delText")}
 
 
@@ -32,7 +33,7 @@ def read_word(content: bytes, where: str) -> tuple[list[str], list[str]]:
         document = docx.Document(io.BytesIO(content))
         body = document.element.body
         numbering = _Numbering(document)
-        lines = [line for p in _paragraphs(body) for line in _paragraph(p, numbering)]
+        lines = list(_lines(body, numbering))
     except Exception as e:  # python-docx and lxml raise anything at all on a malformed part
         raise ReaderError(_("Word 文档内容损坏"), where=where, hint=_("请用办公软件打开后重新保存")) from e
     notes = []
@@ -41,12 +42,35 @@ def read_word(content: bytes, where: str) -> tuple[list[str], list[str]]:
     return lines, notes
 
 
-def _paragraphs(body: Any) -> Iterator[Any]:
-    """Paragraphs in document order, those in tables cell by cell; nested text boxes come with their paragraph."""
+def _lines(body: Any, numbering: _Numbering) -> Iterator[str]:
+    """Paragraphs in document order. A table row of short cells is one line, its columns four spaces apart, so that
+    two parties who sign side by side can be told apart; other cells come one after the other.
+    """
     box = qn("w:txbxContent")
+    row: Any = None
+    cells: list[tuple[Any, list[str]]] = []
     for p in body.iter(qn("w:p")):
-        if next(p.iterancestors(box), None) is None:
-            yield p
+        if next(p.iterancestors(box), None) is not None:
+            continue  # a text box comes with the paragraph it is anchored in
+        current = next(p.iterancestors(qn("w:tr")), None)
+        if current is not row:
+            yield from _row(cells)
+            row, cells = current, []
+        lines = _paragraph(p, numbering)
+        if row is None:
+            yield from lines
+        else:
+            cells.append((next(p.iterancestors(qn("w:tc")), None), lines))
+    yield from _row(cells)
+
+
+def _row(cells: list[tuple[Any, list[str]]]) -> list[str]:
+    columns: dict[Any, list[str]] = {}
+    for cell, lines in cells:
+        columns.setdefault(cell, []).extend(line for line in lines if line.strip())
+    if len(columns) > 1 and all(len(lines) <= 1 and len("".join(lines)) <= _SHORT_CELL for lines in columns.values()):
+        return ["    ".join(line for lines in columns.values() for line in lines)]
+    return [line for lines in columns.values() for line in lines]
 
 
 def _paragraph(p: Any, numbering: _Numbering) -> list[str]:
