@@ -83,7 +83,7 @@ def amounts(f: Findings) -> None:
         if not instalment.anchors:
             f.add(CONTRACT, at, "instalment.no_anchor", _("没有起算事件，付款期限无从开始"))
         expected = money.share_of(price.amount, instalment.share)
-        if expected != instalment.amount:
+        if abs(expected - instalment.amount) > money.FEN:  # one fen: someone has to bear the remainder of a division
             message = _("{share}% 应为 {expected}，写的是 {amount}").format(
                 share=instalment.share, expected=expected, amount=instalment.amount
             )
@@ -92,6 +92,10 @@ def amounts(f: Findings) -> None:
     if contract.instalments and shares != money.HUNDRED:
         message = _("各期份额合计 {total}%，应为 100%").format(total=shares)
         f.add(CONTRACT, ("instalments",), "money.shares", message)
+    total = sum((i.amount for i in contract.instalments), Decimal(0))
+    if contract.instalments and total != price.amount:
+        message = _("各期金额合计 {total}，合同金额 {amount}").format(total=total, amount=price.amount)
+        f.add(CONTRACT, ("instalments",), "money.sum", message)
 
 
 def _capitals(f: Findings, path: tuple[str | int, ...], amount: Decimal, capitals: str) -> None:

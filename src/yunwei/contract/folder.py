@@ -260,6 +260,7 @@ class _File:
                 bad = True
                 continue
             values[key] = self._value(value, fields[key][1], (*path, key), depth + 1)
+            self.lines[(*path, key)] = mark.start_mark.line + 1  # people look for the key, not for its first item
             bad = bad or isinstance(values[key], _Missing)
         missing = [name for name, (info, _hint) in fields.items() if info.required and name not in values]
         if missing and isinstance(node, yaml.MappingNode):
@@ -311,7 +312,7 @@ class _File:
             return self._problem(node, "schema.type", _("这里要有一个值，不是列表或字段组"))
         if node.tag not in _SCALARS:
             return self._problem(node, "schema.type", _("不允许的 YAML 标签 {tag}").format(tag=node.tag))
-        if node.tag == _NULL and node.style is None:
+        if node.tag == _NULL:
             return self._problem(node, "schema.type", _("没有值"), _("不用的字段请整行删除"))
         if kind is str:
             return node.value

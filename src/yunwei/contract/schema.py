@@ -180,6 +180,7 @@ class Clause(msgspec.Struct, frozen=True, omit_defaults=True):
     figures: list[Figure] = msgspec.field(default_factory=list)
     text_ids: list[str] = msgspec.field(default_factory=list)  # ids the reader gives it, where they differ from `id`
     same_as: str = ""  # another clause that says the same; the duty is counted once
+    exempts: str = ""  # EXEMPT: "performance" excuses an occurrence; "damage" is a ground on a damage claim only
 
 
 class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
