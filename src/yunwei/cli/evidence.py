@@ -1,0 +1,171 @@
+"""`yunwei evidence`: export, heads, the one handover, redaction, and the client's verifier run as the client runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from yunwei.cli.common import FINDING, OK, USAGE, now, open_instance, out, print_json, summary
+from yunwei.kernel.i18n import _
+
+app = typer.Typer(no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="只输出一个 JSON 对象 (one JSON object)")]
+Actor = Annotated[str, typer.Option("--actor", help="经办账号 (account that acts)")]
+
+
+@app.command()
+def head(as_json: AsJson = False) -> None:
+    """The newest signed head, and the addresses that are overdue (exit 1 when one is)."""
+    open_instance()
+    from yunwei.ledger import heads, keys, services
+
+    newest, late = services.head(), heads.overdue(now())
+    facts: dict[str, Any] = {"fingerprint": keys.fingerprint(), "head": None}
+    if newest is not None:
+        facts["head"] = {
+            "number": newest.number,
+            "size": newest.size,
+            "root": bytes(newest.root).hex(),
+            "at": services.stamp(newest.at),
+        }
+    facts["overdue"] = [{"address": o.address, "since": services.stamp(o.since), "problem": o.problem} for o in late]
+    summary(facts, as_json=as_json)
+    raise typer.Exit(FINDING if late else OK)
+
+
+@app.command()
+def push(as_json: AsJson = False) -> None:
+    """Sequence, sign, and bring the client's addresses up to date now (exit 1 when one did not take the head)."""
+    open_instance()
+    from yunwei.ledger import heads
+
+    tries = heads.push(now())
+    rows = [{"address": p.address, "head": p.head_id, "ok": p.ok, "problem": p.problem} for p in tries]
+    if as_json:
+        print_json({"pushed": rows})
+    else:
+        for row in rows:
+            out.print(f"{'✓' if row['ok'] else '✗'} {row['address']}  {row['problem']}")
+        if not rows:
+            out.print(_("各地址已是最新"))
+    raise typer.Exit(OK if all(p.ok for p in tries) else FINDING)
+
+
+@app.command()
+def handover(
+    folder: Annotated[Path, typer.Argument(help="新目录或空目录 (an empty folder)")],
+    actor: Actor = "system:cli",
+    as_json: AsJson = False,
+) -> None:
+    """What the client gets once: verify.py, the key's fingerprint, the first head."""
+    open_instance()
+    from yunwei.ledger import heads
+
+    summary(heads.handover(folder, now(), actor), as_json=as_json)
+
+
+@app.command()
+def export(
+    to_file: Annotated[Path, typer.Option("--out", help="证据包文件 (bundle file)")],
+    start: Annotated[str, typer.Option("--from", help="记录号，或日期 2026-11-01 (number or date)")] = "1",
+    end: Annotated[str, typer.Option("--to", help="记录号，或日期（含当日）；缺省到最新 (number or date)")] = "",
+    actor: Actor = "system:cli",
+    as_json: AsJson = False,
+) -> None:
+    """Write a bundle of records; the export itself becomes a record first."""
+    open_instance()
+    from yunwei.ledger import bundle
+
+    first, last = _range(start, end)
+    facts = bundle.export(first, last, to_file, now=now(), actor=actor)
+    summary(facts, as_json=as_json)
+    raise typer.Exit(FINDING if facts["warnings"] else OK)
+
+
+def _range(start: str, end: str) -> tuple[int, int | None]:
+    """Numbers as they are; dates by the moment the records were numbered, the last day included."""
+    from yunwei.ledger import bundle
+
+    if start.isdigit() and (not end or end.isdigit()):
+        return int(start), int(end) if end else None
+    since = _day(start) if not start.isdigit() else None
+    until = _day(end) + timedelta(days=1) if end and not end.isdigit() else now() + timedelta(days=1)
+    first, last = bundle.range_of(since or datetime.min.replace(tzinfo=until.tzinfo), until)
+    return (
+        int(start) if start.isdigit() else first,
+        (int(end) if end.isdigit() else last) if end else None,
+    )
+
+
+def _day(text: str) -> datetime:
+    from django.conf import settings
+
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(_("请写记录号，或 2026-11-01 这样的日期")) from None
+    return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+
+
+@app.command()
+def redact(
+    commitment: Annotated[str, typer.Argument(help="证据文件的承诺值，可只写开头 (commitment, or its beginning)")],
+    reason: Annotated[str, typer.Option(help="删除理由，甲方可见 (shown to the client)")],
+    basis: Annotated[str, typer.Option(help="法律依据或决定文号 (law or decision)")] = "",
+    actor: Actor = "system:cli",
+    as_json: AsJson = False,
+) -> None:
+    """Remove an artifact's content by law; its tombstone and a record stay, and everything still verifies."""
+    open_instance()
+    from django.db import transaction
+
+    from yunwei.ledger import services
+    from yunwei.ledger.models import Artifact
+
+    found = list(Artifact.objects.filter(commitment__startswith=commitment)[:2])
+    if len(found) != 1 or len(commitment) < 8:
+        raise typer.BadParameter(_("没有找到唯一的证据文件；请写承诺值的前 8 位以上"))
+    with transaction.atomic():
+        intake = services.redact(found[0], reason, at=now(), actor=actor, basis=basis)
+    summary({"commitment": found[0].commitment, "record": services.acknowledge(intake.pk, now())}, as_json=as_json)
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="证据包 (bundle)")],
+    key_fingerprint: Annotated[str, typer.Option(help="移交时的密钥指纹；缺省为本实例的 (as handed over)")] = "",
+    first_head: Annotated[Path | None, typer.Option(help="移交时的签名头 (as handed over)")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the same verify.py that the client has, in a Python of its own. Exit code and output are its own."""
+    if not key_fingerprint:
+        open_instance()
+        from yunwei.ledger import keys
+
+        key_fingerprint = keys.fingerprint()
+    script = Path(__file__).resolve().parent.parent / "ledger" / "verify.py"
+    command = [sys.executable, "-I", "-S", str(script), str(bundle), "--key-fingerprint", key_fingerprint]
+    if first_head is not None:
+        command += ["--first-head", str(first_head)]
+    done = subprocess.run([*command, "--json"] if as_json else command, capture_output=True, check=False)
+    sys.stdout.write(done.stdout.decode("utf-8", "replace"))
+    sys.stderr.write(done.stderr.decode("utf-8", "replace"))
+    if as_json and not _is_json(done.stdout):
+        raise typer.Exit(USAGE)
+    raise typer.Exit(done.returncode)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,197 @@
+"""Heads go out: to the addresses that the client controls, after each sweep and at least hourly; and the one handover.
+
+An address is a folder for now (a mounted share of the client; `heads/` of the instance in the demo). A head file is
+named by tree size and number, appears whole or not at all, and is never overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from yunwei.ledger import keys, proofs, services
+from yunwei.ledger.artifacts import sync_folder
+from yunwei.ledger.errors import LedgerError
+from yunwei.ledger.models import Head, HeadPush
+
+#: "at least hourly" (house, law 2): a head older than this is overdue.
+HOURLY = timedelta(hours=1)
+HANDOVER = "handover:"
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """An address that should have received a head: since when, and why the last try failed (empty: none was made)."""
+
+    address: str
+    since: datetime
+    problem: str
+
+
+def addresses() -> list[str]:
+    """Where heads are pushed: `[ledger] push` of yunwei.toml; relative folders lie in the instance."""
+    configured = getattr(settings, "YUNWEI", {}).get("ledger", {}).get("push", ["heads"])
+    return [str(keys.instance() / folder) for folder in configured]
+
+
+def push(now: datetime) -> list[HeadPush]:
+    """Sequence, then bring every address up to date; returns the tries made. A failed one is a row, not an exception.
+
+    Called after each sweep and by a timer: when the newest head is an hour old, a new one is signed though nothing
+    happened, because silence must be distinguishable from a cut wire.
+    """
+    services.sequence(now)
+    services.finish_redactions()
+    newest = services.head()
+    if newest is None or not newest.at <= now < newest.at + HOURLY:
+        newest = services.beat(now)
+    tries = []
+    for address in addresses():
+        last = last_push(address)
+        if last is None or last.head_id != newest.number:
+            tries.append(_push_one(address, newest, now))
+    return tries
+
+
+def last_push(address: str) -> HeadPush | None:
+    """The newest successful push to an address."""
+    return HeadPush.objects.filter(address=address, ok=True).select_related("head").order_by("-id").first()
+
+
+def overdue(now: datetime) -> list[Overdue]:
+    """The addresses without a head for more than an hour, or whose last one lies in the future of this clock."""
+    late = []
+    for address in addresses():
+        last = last_push(address)
+        failed = HeadPush.objects.filter(address=address, ok=False).order_by("-id").first()
+        problem = failed.problem if failed and (last is None or failed.pk > last.pk) else ""
+        if last is None:
+            first = Head.objects.order_by("number").first()
+            if first is not None and now - first.at > HOURLY:
+                late.append(Overdue(address, first.at, problem))
+        elif now - last.at > HOURLY:
+            late.append(Overdue(address, last.at, problem))
+        elif last.at - now > services.CLOCK_TOLERANCE:
+            late.append(Overdue(address, last.at, _("本机时钟落后于台账")))
+    return late
+
+
+def _push_one(address: str, newest: Head, now: datetime) -> HeadPush:
+    problem = ""
+    try:
+        write_head(Path(address) / file_name(newest), newest, _linked(address))
+    except LedgerError as e:
+        problem = str(e)
+    return HeadPush.objects.create(address=address, head=newest, at=now, ok=not problem, problem=problem[:300])
+
+
+def _linked(address: str) -> list[Head]:
+    """The heads that the reader of an address holds already: its last one, and those handed over."""
+    given = HeadPush.objects.filter(ok=True, address__startswith=HANDOVER).select_related("head").order_by("id")
+    held = {p.head_id: p.head for p in given}
+    if (last := last_push(address)) is not None:
+        held[last.head_id] = last.head
+    return list(held.values())
+
+
+def file_name(head: Head) -> str:
+    """`head-<size>-<number>.json`, padded so that names sort by growth."""
+    return f"head-{head.size:012d}-{head.number:012d}.json"
+
+
+def link(m: int, n: int) -> dict[str, Any]:
+    """A consistency proof from size m to size n in the form that files and bundles carry."""
+    peaks, cover = proofs.consistency(m, n)
+    return {"size": m, "peaks": [p.hex() for p in peaks], "cover": [c.hex() for c in cover]}
+
+
+def head_file(head: Head, linked: list[Head]) -> bytes:
+    """What a head file holds: the signed bytes, the signature, the public key, and proofs from the heads `linked`."""
+    sizes = sorted({h.size for h in linked if h.size < head.size})
+    facts = {
+        "body": bytes(head.body).decode("utf-8", "backslashreplace"),
+        "signature": bytes(head.signature).hex(),
+        "public": keys.signer().public.point.hex(),
+        "links": [link(size, head.size) for size in sizes],
+    }
+    return json.dumps(facts, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def write_head(path: Path, head: Head, linked: list[Head]) -> None:
+    """Write a head file, never over another one. Raises LedgerError when the folder does not take it."""
+    data = head_file(head, linked)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as f:
+                f.write(data)
+                f.flush()
+                os.fsync(f.fileno())
+            _appear(temporary, path, head)
+            sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as e:
+        raise LedgerError(
+            _("签名头写入失败：%(why)s") % {"why": e.strerror or e}, where=str(path), hint=_("请检查甲方目录")
+        ) from e
+
+
+def _appear(temporary: Path, path: Path, head: Head) -> None:
+    """Give the finished file its name unless the name is taken; a hard link cannot overwrite, a rename would."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        try:
+            there = json.loads(path.read_bytes())
+            same = there["signature"] == bytes(head.signature).hex()
+        except (ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise LedgerError(_("同名的签名头已经存在且内容不同，不会覆盖"), where=str(path)) from None
+
+
+def handover(folder: Path, now: datetime, actor: str) -> dict[str, str]:
+    """What the client gets once, apart from the bundles: the verifier, the key's fingerprint, the head of this moment.
+
+    Raises LedgerError when the folder is not empty, so that no second handover is mistaken for the first.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise LedgerError(_("移交目录不是空的"), where=str(folder), hint=_("请给出一个新目录"))
+    fingerprint = keys.fingerprint()
+    with transaction.atomic():
+        services.record("ledger.handover", "ledger", {"fingerprint": fingerprint}, at=now, actor=actor)
+    services.sequence(now)
+    newest = services.head() or services.beat(now)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(Path(__file__).with_name("verify.py"), folder / "verify.py")
+        (folder / "key-fingerprint.txt").write_text(fingerprint + "\n", encoding="ascii")
+        (folder / "README.txt").write_text(_readme(fingerprint), encoding="utf-8")
+    except OSError as e:
+        raise LedgerError(_("移交文件写入失败：%(why)s") % {"why": e.strerror or e}, where=str(folder)) from e
+    write_head(folder / "first-head.json", newest, [])
+    HeadPush.objects.create(address=f"{HANDOVER}{folder.name}"[:300], head=newest, at=now, ok=True)
+    return {"folder": str(folder), "fingerprint": fingerprint, "size": str(newest.size), "number": str(newest.number)}
+
+
+def _readme(fingerprint: str) -> str:
+    return _(
+        "云维台账核验材料（只移交一次，与日后的证据包分开保管）\n\n"
+        "密钥指纹（SM3）：%(f)s\n请当面或电话核对一次。\n\n"
+        "核验证据包：python3 verify.py 证据包.zip --key-fingerprint %(f)s --first-head first-head.json\n"
+        "登记签名头：python3 verify.py witness add first-head.json 签名头目录 --store 目录 --key-fingerprint %(f)s\n"
+        "对照签名头：python3 verify.py witness check 证据包.zip --store 目录\n\n"
+        "verify.py 只用 Python 3.8 以上的标准库，不联网，不运行证据包里的任何内容。\n"
+    ) % {"f": fingerprint}

@@ -1,0 +1,794 @@
+#!/usr/bin/env python3
+"""Checks evidence bundles and keeps the heads of a 云维 ledger, alone: Python 3.8+, standard library, nothing else.
+
+This file is handed to the client once, with the key's fingerprint and the first head, apart from the bundles:
+
+    python3 verify.py BUNDLE.zip --key-fingerprint F [--first-head FILE]   check a bundle; name the first bad record
+    python3 verify.py witness add HEAD-FILE-OR-FOLDER... --store DIR       keep heads; report rewritten or cut history
+    python3 verify.py witness check BUNDLE.zip --store DIR                 check a bundle against the heads kept
+
+Exit 0: everything holds. 1: something does not, and it is named. 2: wrong usage. `--json` prints one JSON object.
+It works offline, also where Python's OpenSSL has no SM3, and runs nothing that a bundle holds. The rules:
+leaf = SM3(00 ‖ body), node = SM3(01 ‖ left ‖ right), tree as in RFC 6962; a head is signed by SM2 (r ‖ s, ID
+1234567812345678) and names the SM3 of the head before it; an artifact is named by SM3(salt ‖ content).
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import hashlib
+import json
+import struct
+import sys
+import zipfile
+import zlib
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # Python 3.8 could not run these lines
+    from collections.abc import Callable, Iterable, Iterator
+
+    Affine = tuple[int, int]
+    Jacobian = tuple[int, int, int]
+    Outcome = tuple[list["Bad"], dict[str, Any]]
+
+MAX_LINE, MAX_JSON, MAX_BYTES = 32 << 20, 64 << 20, 8 << 30
+# fmt: off
+MALFORMED = (  # what zipfile, json and our own reading raise on garbage (RecursionError is a RuntimeError)
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError,
+    ValueError, KeyError, TypeError, IndexError, OverflowError, AttributeError,
+)
+# fmt: on
+
+
+class Bad(Exception):  # noqa: N818 - a finding about the evidence, not a fault of this program
+    """A finding: `code` for machines, `place` and `text` for people, `seq` to find the first."""
+
+    def __init__(self, code: str, place: str, text: str, seq: int = 0) -> None:
+        super().__init__(f"{place}：{text}")
+        self.code, self.place, self.text, self.seq = code, place, text, seq
+
+    def facts(self) -> dict[str, Any]:
+        """For --json."""
+        return {"code": self.code, "place": self.place, "text": self.text, "seq": self.seq or None}
+
+
+# --- SM3 (GB/T 32905) ------------------------------------------------------------------------------------------------
+def _rounds() -> Iterator[int]:
+    for j in range(64):
+        t, n = 0x79CC4519 if j < 16 else 0x7A879D8A, j % 32
+        yield ((t << n) | (t >> (32 - n) if n else 0)) & 0xFFFFFFFF
+
+
+T = list(_rounds())
+
+
+def sm3_pure(data: bytes) -> bytes:
+    """SM3 in plain Python."""
+    state = [0x7380166F, 0x4914B2B9, 0x172442D7, 0xDA8A0600, 0xA96F30BC, 0x163138AA, 0xE38DEE4D, 0xB0FB0E4E]
+    data = data + b"\x80" + b"\0" * ((55 - len(data)) % 64) + struct.pack(">Q", len(data) * 8)
+    m = 0xFFFFFFFF
+    for at in range(0, len(data), 64):
+        w = list(struct.unpack_from(">16I", data, at))
+        for j in range(16, 68):
+            y, z = w[j - 3], w[j - 13]
+            x = w[j - 16] ^ w[j - 9] ^ ((y << 15 | y >> 17) & m)
+            w.append(x ^ ((x << 15 | x >> 17) & m) ^ ((x << 23 | x >> 9) & m) ^ ((z << 7 | z >> 25) & m) ^ w[j - 6])
+        a, b, c, d, e, f, g, h = state
+        for j in range(64):
+            r = (a << 12 | a >> 20) & m
+            s = (r + e + T[j]) & m
+            s = (s << 7 | s >> 25) & m
+            if j < 16:
+                x = ((a ^ b ^ c) + d + (s ^ r) + (w[j] ^ w[j + 4])) & m
+                y = ((e ^ f ^ g) + h + s + w[j]) & m
+            else:
+                x = ((a & b | c & (a | b)) + d + (s ^ r) + (w[j] ^ w[j + 4])) & m
+                y = ((g ^ e & (f ^ g)) + h + s + w[j]) & m
+            d, c, b, a = c, (b << 9 | b >> 23) & m, a, x
+            h, g, f, e = g, (f << 19 | f >> 13) & m, e, y ^ ((y << 9 | y >> 23) & m) ^ ((y << 17 | y >> 15) & m)
+        state = [p ^ q for p, q in zip(state, (a, b, c, d, e, f, g, h))]
+    return struct.pack(">8I", *state)
+
+
+def _choose_sm3() -> Callable[[bytes], bytes]:
+    """hashlib's where it has one, hundreds of times faster."""
+    try:
+        hashlib.new("sm3", b"")
+    except ValueError:
+        return sm3_pure
+    return lambda data: hashlib.new("sm3", data).digest()
+
+
+sm3 = _choose_sm3()
+
+# --- SM2 verification (GB/T 32918.2; all inputs are public, so variable time does no harm) -----------------
+P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
+B = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
+N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
+G = (
+    0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7,
+    0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0,
+)
+SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d03420004")
+
+
+def double(q: Jacobian) -> Jacobian:
+    """2q for a Jacobian point; a = -3."""
+    x, y, z = q
+    yy, zz = y * y % P, z * z % P
+    s, m = 4 * x * yy % P, 3 * (x - zz) * (x + zz) % P
+    x3 = (m * m - 2 * s) % P
+    return x3, (m * (s - x3) - 8 * yy * yy) % P, 2 * y * z % P
+
+
+def plus(q: Jacobian | None, affine: Affine) -> Jacobian | None:
+    """q + an affine point, q Jacobian or None for infinity."""
+    if q is None:
+        return (affine[0], affine[1], 1)
+    x, y, z = q
+    zz = z * z % P
+    h, r = (affine[0] * zz - x) % P, (affine[1] * z * zz - y) % P
+    if h == 0:
+        return double(q) if r == 0 else None
+    hh = h * h % P
+    hhh, v = h * hh % P, x * hh % P
+    x3 = (r * r - hhh - 2 * v) % P
+    return x3, (r * (v - x3) - y * hhh) % P, z * h % P
+
+
+def to_affine(q: Jacobian) -> Affine:
+    """x, y of a Jacobian point."""
+    inverse = pow(q[2], P - 2, P)
+    return q[0] * inverse * inverse % P, q[1] * inverse * inverse * inverse % P
+
+
+def comb(point: Affine) -> list[list[Affine]]:
+    """For each of 64 hexadecimal digits of a scalar: the 15 multiples of point × 16^i."""
+    tables = []
+    for _ in range(64):
+        row, q = [point], double((point[0], point[1], 1))
+        for _ in range(14):
+            row.append(to_affine(q))
+            q = plus(q, point) or q  # never infinity: the order is prime and large
+        tables.append(row)
+        point = to_affine(q)  # 16 × point
+    return tables
+
+
+class Key:
+    """A public key that verifies many signatures."""
+
+    tables_of_g: tuple[list[Affine], ...] = ()
+
+    def __init__(self, point: bytes) -> None:
+        x, y = int.from_bytes(point[:32], "big"), int.from_bytes(point[32:], "big")
+        if len(point) != 64 or max(x, y) >= P or (y * y - x * x * x + 3 * x - B) % P:
+            raise Bad("key", "公钥", "不是 SM2 曲线上的点")
+        numbers = b"".join(n.to_bytes(32, "big") for n in (P - 3, B, G[0], G[1], x, y))
+        self.za = sm3(b"\x00\x80" + b"1234567812345678" + numbers)
+        self.fingerprint = sm3(SPKI + point).hex()
+        Key.tables_of_g = Key.tables_of_g or tuple(comb(G))
+        self.tables = comb((x, y))
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Whether r ‖ s is this key's over `message`."""
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        t = (r + s) % N
+        if len(signature) != 64 or not (0 < r < N and 0 < s < N and t):
+            return False
+        q: Jacobian | None = None
+        for scalar, tables in ((s, Key.tables_of_g), (t, self.tables)):
+            for i, row in enumerate(tables):
+                digit = scalar >> 4 * i & 15
+                if digit:
+                    q = plus(q, row[digit - 1])
+        e = int.from_bytes(sm3(self.za + message), "big")
+        return q is not None and (e + to_affine(q)[0]) % N == r
+
+
+# --- the tree (RFC 6962 §2.1): peaks are the complete subtrees of a size, largest first -----------------
+def add(peaks: list[bytes], at: int, node: bytes, level: int = 0) -> None:
+    """Add a complete subtree of 2^level leaves to a tree of `at` leaves."""
+    index = at >> level
+    while index & 1:
+        node = sm3(b"\x01" + peaks.pop() + node)
+        index >>= 1
+    peaks.append(node)
+
+
+def fold(peaks: list[bytes]) -> bytes:
+    """The root."""
+    if not peaks:
+        return sm3(b"")
+    root = peaks[-1]
+    for peak in reversed(peaks[:-1]):
+        root = sm3(b"\x01" + peak + root)
+    return root
+
+
+def extend(peaks: list[bytes], start: int, end: int, nodes: list[bytes]) -> list[bytes]:
+    """Peaks after adding the largest complete subtrees from `start` to `end`; ValueError for another number of nodes."""
+    peaks, nodes = list(peaks), list(nodes)
+    while start < end:
+        level = (end - start).bit_length() - 1
+        if start:
+            level = min(level, (start & -start).bit_length() - 1)
+        if not nodes:
+            raise ValueError("the proof is too short")
+        add(peaks, start, nodes.pop(0), level)
+        start += 1 << level
+    if nodes or start > end:
+        raise ValueError("the proof is too long")
+    return peaks
+
+
+def consistent(old: Head, new_root: bytes, new_size: int, link: dict[str, Any]) -> bool:
+    """Whether `link` (size, peaks, cover) proves that a tree of new_root extends the head `old`."""
+    try:
+        peaks = hashes(link["peaks"])
+        if link["size"] != old.size or len(peaks) != bin(old.size).count("1") or fold(peaks) != old.root:
+            return False
+        return bool(fold(extend(peaks, old.size, new_size, hashes(link["cover"]))) == new_root)
+    except MALFORMED:
+        return False
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+def number(text: str) -> int:
+    """An integer of JSON; a million digits would take minutes."""
+    if len(text) > 20:
+        raise ValueError("a number out of range")
+    return int(text)
+
+
+def parse(data: bytes | str) -> Any:
+    """JSON, strictly UTF-8."""
+    return json.loads(data.decode("utf-8") if isinstance(data, bytes) else data, parse_int=number)
+
+
+def unhex(text: str, size: int = 32) -> bytes:
+    """Bytes of lower-case hexadecimal of exactly this size."""
+    data = bytes.fromhex(text)
+    if len(data) != size or data.hex() != text:
+        raise ValueError(f"not {size} bytes of lower-case hexadecimal")
+    return data
+
+
+def hashes(texts: list[str]) -> list[bytes]:
+    """A list of digests."""
+    return [unhex(text) for text in texts]
+
+
+def when(text: str) -> datetime:
+    """A time as heads write it."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+
+
+class Head:
+    """A signed head as a file or a bundle carries it."""
+
+    def __init__(self, facts: dict[str, Any], place: str = "签名头") -> None:
+        try:
+            self.text, self.signature = facts["body"], unhex(facts["signature"], 64)
+            self.body = self.text.encode("utf-8")
+            said = parse(self.text)
+            self.number, self.size, self.root, self.prev = (
+                said["number"],
+                said["size"],
+                unhex(said["root"]),
+                said["prev"],
+            )
+            self.at, self.key, self.said = when(said["at"]), said["key"], said
+            if not (self.number > 0 and self.size >= 0 and len(self.prev) == 64):
+                raise ValueError("numbers out of range")
+        except MALFORMED as e:
+            raise Bad("malformed", place, f"无法读取（{e}）") from None
+        self.seen = False  # set when it was compared on the way through the records
+        self.place = f"签名头 {self.number}（{self.size} 条，{said['at']}）"
+        self.hash = sm3(self.body + self.signature).hex()
+        self.links, self.point, self.row = facts.get("links", []), facts.get("public"), facts.get("row")
+
+    def check(self, key: Key) -> None:
+        """Raise unless the pinned key signed this."""
+        if self.key != key.fingerprint:
+            raise Bad("key", self.place, f"由另一把密钥签名（{self.key}）")
+        if not key.verify(self.body, self.signature):
+            raise Bad("signature", self.place, "SM2 签名不成立：内容或签名被改动")
+        if self.row is not None:
+            mine = {k: self.said[k] for k in ("number", "size", "root", "prev", "at", "key")}
+            if self.row != dict(mine, hash=self.hash):
+                raise Bad("head-row", self.place, "数据库中的列与签名内容不符")
+
+    def follows(self, older: Head) -> None:
+        """Raise unless this head can come after `older` (proofs apart)."""
+        if self.size < older.size:
+            raise Bad("cut", self.place, f"历史被截短：之前的{older.place}已有更多记录")
+        if self.at < older.at:
+            raise Bad("time", self.place, f"时间早于之前的{older.place}")
+        if self.size == older.size and self.root != older.root:
+            raise Bad("rewritten", self.place, f"记录数相同而树根不同：历史在{older.place}之后被改写")
+        if self.number == older.number + 1 and self.prev != older.hash:
+            raise Bad("chain", self.place, f"没有接在{older.place}之后：签名头被替换或重签")
+
+
+def read_head(path: str | Path) -> Head:
+    """The head in a file. Raises Bad for anything else."""
+    try:
+        with Path(path).open("rb") as f:
+            data = f.read(MAX_JSON + 1)
+        if len(data) > MAX_JSON:
+            raise ValueError("too large")
+        facts = parse(data)
+    except (OSError, *MALFORMED) as e:
+        raise Bad("malformed", str(path), f"无法读取（{e}）") from None
+    return Head(facts, str(path))
+
+
+def key_of(point: str, fingerprint: str) -> Key:
+    """The key of a point, which must have the fingerprint that was handed over."""
+    key = Key(unhex(point, 64))
+    if key.fingerprint != fingerprint.lower().replace(":", "").replace(" ", ""):
+        raise Bad("key", "公钥", f"指纹不是移交时的那一个（现为 {key.fingerprint}）")
+    return key
+
+
+class Bundle:
+    """The files of a bundle, each read once and within limits; nothing is ever unpacked to disk."""
+
+    NAMES = ("manifest.json", "entries.jsonl", "heads.jsonl", "proofs.json", "artifacts.jsonl", "extra.jsonl")
+
+    def __init__(self, path: str, max_bytes: int) -> None:
+        self.zip = zipfile.ZipFile(path)
+        infos = self.zip.infolist()
+        self.names = {i.filename: i for i in infos}
+        for i in infos:
+            known = i.filename in self.NAMES or (i.filename.startswith("artifacts/") and len(i.filename) == 74)
+            if not known or i.flag_bits & 1 or i.compress_type not in (0, 8):
+                raise Bad("malformed", i.filename[:100], "证据包只应有数据，不应有这个文件")
+        if len(self.names) != len(infos):
+            raise Bad("malformed", "证据包", "同名文件出现两次")
+        if sum(i.file_size for i in infos) > max_bytes:
+            raise Bad("too-large", "证据包", f"展开后超过 {max_bytes} 字节，疑似压缩炸弹（可用 --max-bytes 放宽）")
+        for name in self.NAMES:
+            if name not in self.names:
+                raise Bad("malformed", name, "缺失")
+
+    def whole(self, name: str, limit: int = MAX_JSON) -> bytes:
+        """A file's content."""
+        if self.names[name].file_size > limit:
+            raise Bad("too-large", name, "过大")
+        with self.zip.open(name) as f:
+            return f.read(limit + 1)
+
+    def lines(self, name: str) -> Iterator[Any]:
+        """Each line as JSON; a line that is none is named."""
+        with self.zip.open(name) as f:
+            count = 0
+            while True:
+                line = f.readline(MAX_LINE + 1)
+                if not line:
+                    return
+                count += 1
+                try:
+                    if len(line) > MAX_LINE:
+                        raise ValueError("too long")
+                    yield parse(line)
+                except MALFORMED as e:
+                    raise Bad("malformed", f"{name} 第 {count} 行", f"无法读取（{e}）") from None
+
+
+# --- checking a bundle -----------------------------------------------------------------------------------------------
+class Check:
+    """One bundle, walked once from its first record to its last; findings are collected, the first one leads."""
+
+    def __init__(self, path: str, fingerprint: str, known: Iterable[Head] = (), max_bytes: int = MAX_BYTES) -> None:
+        self.path, self.fingerprint, self.known = path, fingerprint, list(known)
+        self.findings: list[Bad] = []
+        self.facts: dict[str, Any] = {}
+        self.max_bytes, self.linked = max_bytes, 0
+
+    def run(self) -> list[Bad]:
+        """All findings, the first one first."""
+        try:
+            self.bundle = Bundle(self.path, self.max_bytes)
+            self.manifest, self.proofs = (
+                parse(self.bundle.whole("manifest.json")),
+                parse(self.bundle.whole("proofs.json")),
+            )
+            if self.manifest["format"] != "yunwei-bundle/1":
+                raise Bad("malformed", "manifest.json", "不认识的格式")
+            self.first, self.last = self.manifest["from"], self.manifest["to"]
+            if not 1 <= self.first <= self.last + 1:
+                raise Bad("malformed", "manifest.json", "记录范围不成立")
+            self.key = key_of(self.manifest["key"], self.fingerprint)
+            self.heads()
+            self.artifacts = {a["commitment"]: a for a in self.bundle.lines("artifacts.jsonl")}
+            self.redactions()
+            self.entries()
+        except Bad as e:
+            self.findings.append(e)
+        except OSError as e:
+            self.findings.append(Bad("unreadable", str(self.path), str(e)))
+        except MALFORMED as e:
+            self.findings.append(Bad("malformed", "证据包", f"无法读取（{type(e).__name__}: {e}）"))
+        self.findings.sort(key=lambda e: e.seq)  # stable: what stands above the records (key, heads) comes first
+        return self.findings
+
+    def note(self, code: str, place: str, text: str, seq: int = 0) -> None:
+        """Add a finding and go on."""
+        if len(self.findings) < 200:
+            self.findings.append(Bad(code, place, text, seq))
+
+    def heads(self) -> None:
+        """All heads signed, chained, in order; the newest stands for the whole log."""
+        self.list, self.newest = [Head(h) for h in self.bundle.lines("heads.jsonl")], Head(self.proofs["newest"])
+        older = None
+        for head in [*self.list, self.newest]:
+            try:
+                head.check(self.key)
+                if older is not None:
+                    if head is not self.newest and head.number != older.number + 1:
+                        raise Bad("chain", head.place, f"与{older.place}之间缺少签名头")
+                    head.follows(older)
+            except Bad as e:
+                self.findings.append(e)
+            older = head
+        self.facts.update(heads=len(self.list), size=self.newest.size, head_at=self.newest.said["at"])
+        if not self.list or self.list[-1].size < self.last:
+            raise Bad("uncovered", f"记录 {self.last}", "没有签名头覆盖这个范围")
+
+    def record(self, row: dict[str, Any], place: str) -> tuple[dict[str, Any], bytes]:
+        """The body of a record and its leaf, after the body was checked against the leaf and the columns."""
+        seq = row["seq"]
+        data = base64.b64decode(row["body64"], validate=True) if "body64" in row else row["body"].encode("utf-8")
+        stored, leaf = row["leaf"], sm3(b"\x00" + data)
+        if stored != leaf.hex():
+            self.note("altered", place, "内容与其叶哈希不符：记录被改动", seq)
+            with contextlib.suppress(*MALFORMED):
+                leaf = unhex(stored)  # go on with the stored hash: if the heads hold with it, only this record is bad
+            return {}, leaf
+        try:
+            body = parse(data)
+            columns = {k: body[k] for k in ("kind", "subject", "actor", "at", "clauses")}
+            if not isinstance(body["artifacts"], list):
+                raise ValueError("artifacts")
+        except MALFORMED as e:
+            self.note("malformed", place, f"内容无法读取（{e}）", seq)
+            return {}, leaf
+        if row["row"] != columns:
+            wrong = [k for k in columns if not isinstance(row["row"], dict) or row["row"].get(k) != columns[k]]
+            self.note("columns", place, "数据库中的列与记录内容不符：" + "、".join(wrong), seq)
+        return body, leaf
+
+    def redactions(self) -> None:
+        """Redaction records that stand outside of the range come with a proof of their own."""
+        self.redacted: dict[str, int] = {}
+        for row in self.bundle.lines("extra.jsonl"):
+            seq = row["seq"]
+            place = f"记录 {seq}（删除说明）"
+            body, leaf = self.record(row, place)
+            peaks = hashes(row["peaks"])
+            whole = len(peaks) == bin(seq - 1).count("1") and 0 < seq <= self.newest.size
+            if not whole or fold(
+                extend(extend(peaks, seq - 1, seq, [leaf]), seq, self.newest.size, hashes(row["cover"]))
+            ) != (self.newest.root):
+                self.note("forged", place, "不在签名头覆盖的台账中", seq)
+            else:
+                self.learn(seq, body)
+
+    def learn(self, seq: int, body: dict[str, Any]) -> None:
+        """Remember what a redaction record allows."""
+        if body.get("kind") == "ledger.redacted":
+            self.redacted[body["data"]["commitment"]] = seq
+
+    def entries(self) -> None:
+        """Grow the tree record by record and compare it with each head on the way."""
+        size, wanted, held = self.first - 1, [], [h for h in self.list if h.size >= self.first - 1]
+        peaks = hashes(self.proofs["left"])
+        if len(peaks) != bin(size).count("1"):
+            raise Bad("malformed", "proofs.json", "左侧证明长度不对")
+        good = size
+        for row in self.bundle.lines("entries.jsonl"):
+            good = self.at_size(size, peaks, held, good)
+            seq = row["seq"]
+            if seq != size + 1:
+                raise Bad("missing", f"记录 {size + 1}", f"缺失或次序被改（其后是记录 {seq}）", size + 1)
+            body, leaf = self.record(row, f"记录 {seq}")
+            self.learn(seq, body)
+            wanted += [(seq, a) for a in body.get("artifacts", [])]
+            add(peaks, size, leaf)
+            size += 1
+        good = self.at_size(size, peaks, held, good)
+        if size != self.last:
+            raise Bad("missing", f"记录 {size + 1}", "缺失：证据包声明的范围没有给全", size + 1)
+        self.contents(wanted)
+        closing = self.list[-1]
+        try:
+            peaks = extend(peaks, size, closing.size, hashes(self.proofs["right"]))
+            if fold(peaks) != closing.root:
+                self.blame(good, closing, size)
+            if fold(extend(peaks, closing.size, self.newest.size, hashes(self.proofs["rest"]))) != self.newest.root:
+                self.note("inconsistent", self.newest.place, f"不是{closing.place}的延续")
+        except ValueError as e:
+            self.note("malformed", "proofs.json", str(e))
+        self.facts.update(
+            {"from": self.first, "to": self.last, "artifacts": len({a["commitment"] for _s, a in wanted})}
+        )
+        for head in self.known:
+            self.link(head)
+
+    def at_size(self, size: int, peaks: list[bytes], held: list[Head], good: int) -> int:
+        """Compare with the heads of this size (ours and the client's); returns the last size that was right."""
+        mine = [h for h in held if h.size == size]
+        if not mine and not any(k.size == size for k in self.known):
+            return good
+        root = fold(peaks)
+        for head in mine:
+            if head.root != root:
+                self.blame(good, head, size)
+                return size
+        for head in self.known:
+            if head.size == size:
+                self.linked += 1
+                head.seen = True
+                if head.root != root:
+                    self.note("rewritten", head.place, "您保存的签名头与证据包不符：历史被改写", good + 1)
+        return size
+
+    def blame(self, good: int, head: Head, size: int) -> None:
+        """Name the records between the last root that was right and this one."""
+        if any(good < e.seq <= size and e.code == "altered" for e in self.findings):
+            return  # already named
+        self.note(
+            "root",
+            f"记录 {good + 1} 至 {max(size, good + 1)}",
+            f"与{head.place}的树根不符：其中有记录连同哈希一起被改写",
+            good + 1,
+        )
+
+    def contents(self, wanted: list[tuple[int, dict[str, Any]]]) -> None:
+        """Each artifact that a record names is there and is the one it committed to, or was redacted by a record."""
+        present = {n[len("artifacts/") :] for n in self.bundle.names if n.startswith("artifacts/")}
+        named, done = set(), set()
+        for seq, said in wanted:
+            name = said["commitment"]
+            named.add(name)
+            if name not in done:
+                done.add(name)
+                self.content(seq, said, name, self.artifacts.get(name), name in present)
+        for name in sorted((present | set(self.artifacts)) - named):
+            self.note("stray", f"证据文件 {name[:16]}", "没有任何记录提到它", self.last)
+
+    def content(self, seq: int, said: dict[str, Any], name: str, row: dict[str, Any] | None, present: bool) -> None:
+        """One artifact."""
+        place = f"记录 {seq} 的证据文件 {name[:16]}"
+        if row is None:
+            return self.note("artifact-missing", place, "缺失", seq)
+        if (row["media_type"], row["size"]) != (said["media_type"], said["size"]):
+            return self.note("artifact-columns", place, "类型或大小与记录不符", seq)
+        if row.get("redacted"):
+            if name not in self.redacted:
+                self.note("fake-redaction", place, "声称已依法删除，但台账中没有删除记录", seq)
+            return None
+        if not present:
+            return self.note("artifact-missing", place, "内容缺失，且没有删除记录", seq)
+        try:
+            if self.bundle.names["artifacts/" + name].file_size != said["size"]:
+                raise ValueError("size")
+            content = self.bundle.whole("artifacts/" + name, MAX_BYTES)
+            if sm3(unhex(row["salt"]) + content).hex() == name:
+                return None
+        except MALFORMED:
+            pass
+        return self.note("artifact-altered", place, "内容与记录的承诺值不符：被改动或调换", seq)
+
+    def link(self, head: Head) -> None:
+        """Place a head that the client holds in the history of this bundle."""
+        if head.seen:
+            return
+        same = [h for h in [*self.list, self.newest] if h.number == head.number]
+        if same and same[0].hash != head.hash:
+            self.note("resigned", head.place, "同一编号的签名头有两个版本：历史被改写并重签")
+        elif head.size > self.newest.size:
+            if head.at <= self.newest.at:
+                self.note("cut", head.place, "您保存的签名头有更多记录：历史被截短")
+        elif head.size == self.newest.size or any(x["size"] == head.size for x in self.proofs["links"]):
+            self.linked += 1
+            proofs = [x for x in self.proofs["links"] if x["size"] == head.size]
+            same_root = head.size == self.newest.size and head.root == self.newest.root
+            if not same_root and not any(consistent(head, self.newest.root, self.newest.size, x) for x in proofs):
+                self.note("rewritten", head.place, "证据包不是您保存的签名头的延续：历史被改写")
+
+
+def check_bundle(path: str, fingerprint: str, known: list[Head], max_bytes: int) -> Outcome:
+    """Findings and facts. With heads known, at least one must be tied to the bundle."""
+    check = Check(path, fingerprint, known, max_bytes)
+    check.run()
+    if known and not check.findings and not check.linked:
+        check.note("unlinked", "证据包", "没有带来与您保存的签名头相衔接的证明")
+    check.facts["linked_heads"] = check.linked
+    return check.findings, check.facts
+
+
+# --- the witness -----------------------------------------------------------------------------------------------------
+class Store:
+    """The client's folder of heads. A head that contradicts is kept too: two under one number convict."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder, self.pin = Path(folder), Path(folder) / "key.txt"
+        self.heads: list[Head] = []
+        if self.folder.is_dir():
+            self.heads = sorted(map(read_head, files_of([folder])), key=lambda h: h.number)
+
+    def fingerprint(self, given: str) -> str:
+        """The pinned fingerprint; the first `add` pins the one given, and another one later is refused."""
+        if self.pin.exists():
+            pinned = self.pin.read_text(encoding="ascii").strip()
+            if given and given.lower() != pinned:
+                raise Bad("key", str(self.pin), "给出的指纹与首次登记的不同")
+            return pinned
+        if not given:
+            raise Bad("usage", str(self.folder), "首次使用请给出 --key-fingerprint（移交时的密钥指纹）")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.write("key.txt", given.lower().encode("ascii"))
+        return given.lower()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Keep a file; what is there already is never overwritten."""
+        path, temporary = self.folder / name, self.folder / (name + ".tmp")
+        if not path.exists():
+            temporary.write_bytes(data)
+            temporary.replace(path)
+
+    def add(self, path: str, fingerprint: str) -> tuple[str, Head]:
+        """Take a head in: ("new" or "known", head). Raises Bad for one that contradicts what is kept."""
+        head = read_head(path)
+        head.check(key_of(head.point or "", fingerprint))
+        data = Path(path).read_bytes()
+        same = [h for h in self.heads if h.number == head.number]
+        if same and same[0].hash == head.hash:
+            return "known", head
+        try:
+            if same:
+                raise Bad("resigned", head.place, "同一编号已有另一个签名头：历史被改写并重签")
+            self.compare(head)
+        except Bad as e:
+            if e.code != "gap":
+                self.write(f"conflict-{head.number:012d}-{head.hash[:16]}.json", data)
+            raise
+        self.write(f"head-{head.size:012d}-{head.number:012d}.json", data)
+        self.heads = sorted([*self.heads, head], key=lambda h: h.number)
+        return "new", head
+
+    def compare(self, head: Head) -> None:
+        """Raise unless the head stands between its neighbours, and is proven to continue the one before it."""
+        older = [h for h in self.heads if h.number < head.number]
+        newer = [h for h in self.heads if h.number > head.number]
+        if older:
+            head.follows(older[-1])
+            self.proven(older[-1], head)
+        if newer:
+            newer[0].follows(head)
+            if not older:
+                self.proven(head, newer[0])
+
+    def proven(self, older: Head, head: Head) -> None:
+        """Raise unless a proof ties `head` to `older`."""
+        if older.size == head.size:
+            return
+        links = [x for x in head.links if isinstance(x, dict)]
+        if any(
+            consistent(h, head.root, head.size, x)
+            for h in [*self.heads, older]
+            if h.number >= older.number
+            for x in links
+        ):
+            return
+        if any(x.get("size") == older.size for x in links):
+            raise Bad("rewritten", head.place, f"不是{older.place}的延续：历史被改写")
+        raise Bad("gap", head.place, f"没有带来与{older.place}相衔接的证明：中间缺少签名头文件，请索要")
+
+
+def files_of(paths: list[str]) -> Iterator[str]:
+    """The head files that the arguments name."""
+    for path in map(Path, paths):
+        if path.is_dir():
+            yield from (str(p) for p in sorted(path.glob("head-*.json")))
+        else:
+            yield str(path)
+
+
+def witness_add(args: argparse.Namespace) -> Outcome:
+    """`witness add`."""
+    store, findings, counts = Store(args.store), [], {"new": 0, "known": 0}
+    fingerprint = store.fingerprint(args.key_fingerprint)
+    for path in files_of(args.heads):
+        try:
+            counts[store.add(path, fingerprint)[0]] += 1
+        except Bad as e:
+            findings.append(e)
+    newest = store.heads[-1] if store.heads else None
+    limit = timedelta(hours=args.max_age_hours) if args.max_age_hours else None
+    if limit and (newest is None or datetime.now(timezone.utc) - newest.at > limit):
+        findings.append(
+            Bad("overdue", newest.place if newest else "签名头", f"已超过 {args.max_age_hours:g} 小时没有新的签名头")
+        )
+    facts = dict(counts, kept=len(store.heads), size=newest.size if newest else 0)
+    if newest:
+        facts["head_at"] = newest.said["at"]
+    return findings, facts
+
+
+def witness_check(args: argparse.Namespace) -> Outcome:
+    """`witness check`."""
+    store = Store(args.store)
+    return check_bundle(args.bundle, store.fingerprint(args.key_fingerprint), store.heads, args.max_bytes)
+
+
+def check_command(args: argparse.Namespace) -> Outcome:
+    """The plain command."""
+    known = [read_head(args.first_head)] if args.first_head else []
+    for head in known:
+        head.check(key_of(head.point or "", args.key_fingerprint))
+    return check_bundle(args.bundle, args.key_fingerprint, known, args.max_bytes)
+
+
+def arguments(argv: list[str]) -> argparse.Namespace:
+    """The command line."""
+    witness = argv[:1] == ["witness"]
+    top = argparse.ArgumentParser(
+        prog="verify.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    top.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    if witness:
+        top.add_argument("witness")
+        commands = top.add_subparsers(dest="command", required=True)
+        adding, checking = commands.add_parser("add"), commands.add_parser("check")
+        adding.add_argument("heads", nargs="+", help="head files, or folders of them")
+        adding.add_argument("--max-age-hours", type=float, default=0, help="report when the newest head is older")
+        adding.set_defaults(run=witness_add)
+        checking.set_defaults(run=witness_check)
+        for one in (adding, checking):
+            one.add_argument("--store", required=True, help="the folder where you keep the heads")
+            one.add_argument("--key-fingerprint", default="", help="needed once")
+            one.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    else:
+        checking = top
+        top.add_argument("--key-fingerprint", required=True, help="as handed over")
+        top.add_argument("--first-head", default="", help="the head file as handed over")
+        top.set_defaults(run=check_command)
+    checking.add_argument("bundle")
+    checking.add_argument("--max-bytes", type=int, default=MAX_BYTES, help="limit on the unpacked size")
+    return top.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and print; the exit code."""
+    args = arguments(sys.argv[1:] if argv is None else argv)
+    try:
+        findings, facts = args.run(args)
+    except Bad as e:
+        findings, facts = [e], {}
+    except OSError as e:
+        findings, facts = [Bad("unreadable", e.filename or "", e.strerror or str(e))], {}
+    if args.json:
+        print(json.dumps({"ok": not findings, "findings": [e.facts() for e in findings], **facts}, ensure_ascii=True))
+    else:
+        for finding in findings[:20]:
+            print(f"✗ [{finding.code}] {finding}")
+        if len(findings) > 20:
+            print(f"…… 另有 {len(findings) - 20} 处")
+        print("，".join(f"{k}={v}" for k, v in facts.items()))
+        print("✗ 有不符之处" if findings else "✓ 全部相符")
+    return 2 if any(e.code == "usage" for e in findings) else 1 if findings else 0
+
+
+if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(main())
