@@ -8,3 +8,9 @@ from django.apps import AppConfig
 class InspectConfig(AppConfig):
     name = "yunwei.inspect"
     label = "inspect"
+
+    def ready(self) -> None:
+        from yunwei.inspect import services
+        from yunwei.runs.services import observe
+
+        observe(10, services.on_run)

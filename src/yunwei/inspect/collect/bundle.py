@@ -12,18 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from yunwei.inspect.vendor.reading import CheckOutput
+
 CHECKS = Path(__file__).parent / "checks"
 #: bytes of output that one host may give; a healthy host gives under 10 KiB
 MAX_OUTPUT = 1 << 20
 #: the check that must fail
 CONTROL = "control"
-
-
-class Section(NamedTuple):
-    """What one check gave: its return code (None when it never ended) and its output."""
-
-    rc: int | None
-    text: str
 
 
 class Bundle(NamedTuple):
@@ -50,15 +45,17 @@ def bundle(name: str = "linux") -> Bundle:
     return Bundle(f"YW_MARK={mark}\n{text}".encode(), mark, checks)
 
 
-def parse(output: bytes, asked: Bundle) -> tuple[dict[str, Section], list[str]]:
+def parse(output: bytes, asked: Bundle) -> tuple[dict[str, CheckOutput], list[str]]:
     """The sections by name, and the names of checks that are missing, unended or not text (the partial ones).
 
     Output that is not UTF-8 is read as GB 18030 (hosts with a Chinese locale in their profile), else the section
     is partial. Text outside of sections (login banners, profile scripts) is left out.
     """
-    sections: dict[str, Section] = {}
+    sections: dict[str, CheckOutput] = {}
     partial: list[str] = []
-    marker = re.compile(rb"^@@" + asked.mark.encode() + rb" (begin|end|done)(?: ([a-z0-9_]+))?(?: (\d+))?\r?$", re.MULTILINE)
+    marker = re.compile(
+        rb"^@@" + asked.mark.encode() + rb" (begin|end|done)(?: ([a-z0-9_]+))?(?: (\d+))?\r?$", re.MULTILINE
+    )
     current, start, done = "", 0, False
     for found in marker.finditer(output):
         word, name = found.group(1), (found.group(2) or b"").decode()
@@ -69,7 +66,7 @@ def parse(output: bytes, asked: Bundle) -> tuple[dict[str, Section], list[str]]:
             if text is None:
                 partial.append(name)
             else:
-                sections[name] = Section(int(found.group(3) or 0), text.strip("\r\n"))
+                sections[name] = CheckOutput(int(found.group(3) or 0), text.strip("\r\n"))
             current = ""
         elif word == b"done":
             done = True
@@ -89,7 +86,7 @@ def _decode(raw: bytes) -> str | None:
     return None
 
 
-def control_failed(sections: dict[str, Section]) -> bool:
+def control_failed(sections: dict[str, CheckOutput]) -> bool:
     """Whether the check that must fail did fail: only then do the other checks prove anything."""
     control = sections.get(CONTROL)
-    return control is not None and control.rc not in (0, None)
+    return control is not None and control.rc != 0

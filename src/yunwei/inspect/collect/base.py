@@ -1,0 +1,145 @@
+"""What every collector is given and gives back; the errors that end the look at one device.
+
+A collector is one coroutine `collect(look) -> DeviceResult`. It may raise `Trouble`; everything else that it raises
+is taken as garbage from the device and never reaches another device (sweep.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from yunwei.inspect.observation import DeviceResult, Target
+from yunwei.inspect.vendor.errors import VendorFileError
+from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.verdict import Reason
+
+if TYPE_CHECKING:
+    from yunwei.inspect.collect.sessions import SessionBook
+    from yunwei.inspect.vendor import Catalogue, Reading, VendorFile
+    from yunwei.snmp.client import SnmpClient
+
+JSON = Any
+
+
+class Trouble(YunweiError):  # noqa: N818 - an outcome of a look rather than an error of ours
+    """The look at one device ends here, for this reason. The message is for people and holds no secret."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Opener(Protocol):
+    """Opens what was sealed to this collector and seals what only this collector may read again."""
+
+    def open(self, sealed: str) -> dict[str, JSON]:
+        """The credential or session in clear; raises YunweiError when it was not sealed to us."""
+        ...
+
+    def seal(self, content: Mapping[str, JSON]) -> str:
+        """Text that only this collector (or its platform) can open."""
+        ...
+
+
+@dataclass(slots=True)
+class Tools:
+    """What all looks of one sweep share."""
+
+    catalogue: Catalogue
+    opener: Opener
+    clock: Callable[[], datetime]
+    snmp: SnmpClient | None = None
+    sessions: SessionBook | None = None
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known of a look while it goes on; survives when the look itself is cut off."""
+
+    identity: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    session: str = ""
+    vendor: str = ""
+
+    def count(self, what: str, by: int = 1) -> None:
+        """Add to a figure of the exchange."""
+        self.counts[what] = self.counts.get(what, 0) + by
+
+
+@dataclass(slots=True)
+class Look:
+    """One look at one device. `deadline` is in the event loop's time; a collector stops asking by itself then."""
+
+    target: Target
+    terms: Mapping[str, JSON]
+    deadline: float
+    tools: Tools
+    started_at: datetime
+    trace: Trace = field(default_factory=Trace)
+
+    def left(self) -> float:
+        """Seconds of the budget that are left, never negative."""
+        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+
+    def credential(self) -> dict[str, JSON]:
+        """The credential in clear, {} where the target needs none; raises Trouble when it cannot be opened."""
+        if not self.target.credential:
+            return {}
+        try:
+            return self.tools.opener.open(self.target.credential)
+        except YunweiError as error:
+            raise Trouble(Reason.AUTH, "凭据不是密封给本采集器的，或已损坏") from error
+
+    def vendor(self, match: Callable[[], VendorFile]) -> VendorFile:
+        """The vendor file that the target names, else the matching one; raises Trouble when the named one is missing."""
+        try:
+            found = self.tools.catalogue.get(self.target.vendor) if self.target.vendor else match()
+        except VendorFileError as error:
+            raise Trouble(Reason.NOT_SUPPORTED, error.message) from None
+        self.trace.vendor = found.name
+        return found
+
+    def result(
+        self,
+        reading: Reading | None = None,
+        *,
+        problem: Reason | None = None,
+        detail: str = "",
+        partial: list[str] | None = None,
+    ) -> DeviceResult:
+        """The result of this look; the collector's problem outranks the judge's, what was seen is kept either way."""
+        identity, moving = dict(self.trace.identity), {}
+        if reading is not None:
+            identity = {**reading.identity, **identity}
+            moving = dict(reading.moving)
+            if problem is None and reading.problem is not None:
+                problem = reading.problem
+        return DeviceResult(
+            asset=self.target.asset,
+            protocol=self.target.protocol,
+            started_at=self.started_at,
+            ended_at=self.tools.clock(),
+            vendor=self.trace.vendor,
+            problem=problem,
+            detail=detail,
+            identity=identity,
+            moving=moving,
+            observations=list(reading.observations) if reading else [],
+            parts=list(reading.parts) if reading else [],
+            partial=sorted(set(partial or ())),
+            counts=dict(self.trace.counts),
+            session=self.trace.session,
+            control=self.target.control,
+        )
+
+
+def check_pinned(look: Look, name: str, value: str) -> None:
+    """Note an identifying field; raise Trouble when another value is pinned, before any secret is sent."""
+    look.trace.identity[name] = value
+    pinned = look.target.pinned.get(name, "")
+    if pinned and pinned != value:
+        raise Trouble(Reason.IDENTITY_CHANGED, f"{name} 与已锁定的身份不符：现为 {value}")

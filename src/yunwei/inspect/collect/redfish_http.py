@@ -1,0 +1,273 @@
+"""One BMC over HTTPS: at most two connections, bounded answers, one session that is always deleted.
+
+The certificate's fingerprint is judged inside the TLS handshake, so neither password nor token is ever sent to a
+machine that stands in another's place. BMC certificates are self-signed: the pin made with the client is the trust.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, NamedTuple, Self, cast
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+
+from yunwei.inspect.collect.base import Look, Trouble, check_pinned
+from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.verdict import Reason
+
+JSON = Any
+#: bytes of one resource; the largest honest one known (a whole sensor collection, expanded) is under 1 MiB
+MAX_BODY = 4 << 20
+#: seconds for one answer; single answers of 3 s are common, 20 s happen on a busy BMC
+REQUEST_S = 20.0
+#: seconds after which a BMC that does not even complete the handshake counts as not reached
+CONNECT_S = 6.0
+LOGOUT_S = 2.5
+SESSIONS = "/redfish/v1/SessionService/Sessions"
+#: answers to a login that say "not this way", where Basic may still work; 401 and 403 say "not you"
+NO_SESSION = frozenset({400, 404, 405, 409, 429, 500, 501, 503, 507})
+
+
+class Answer(NamedTuple):
+    """One answer: HTTP status, JSON object (None when there was none or it was no JSON object) and headers."""
+
+    status: int
+    body: dict[str, JSON] | None
+    headers: Mapping[str, str]
+    size: int
+
+
+class _Pinned(ssl.SSLObject):
+    """Shows the peer's certificate to the context as soon as the handshake is through, before a byte is sent."""
+
+    def do_handshake(self) -> None:
+        super().do_handshake()
+        context = cast(_Context, self.context)
+        context.judge(self.getpeercert(binary_form=True) or b"")
+
+
+class _Context(ssl.SSLContext):
+    """A TLS context of one BMC. `judged` is set after construction: SSLContext fixes the arguments of its own."""
+
+    judged: Callable[[str], None]
+    changed: Trouble | None
+
+    def judge(self, certificate: bytes) -> None:
+        try:
+            self.judged(hashlib.sha256(certificate).hexdigest())
+        except Trouble as error:
+            self.changed = error
+            raise ssl.SSLCertVerificationError("certificate is not the pinned one") from None
+
+
+def tls(judge: Callable[[str], None]) -> _Context:
+    """The TLS context of one BMC; TLS 1.2 at least. `judge` gets the fingerprint and raises Trouble to refuse it."""
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.judged, context.changed = judge, None
+    context.sslobject_class = _Pinned
+    return context
+
+
+def base_url(address: str, port: int) -> str:
+    """The origin of one BMC: always HTTPS, a password is never sent in clear."""
+    return f"https://[{address}]:{port or 443}" if ":" in address else f"https://{address}:{port or 443}"
+
+
+class Bmc:
+    """A conversation with one BMC: `async with Bmc(look) as bmc: await bmc.login(credential); await bmc.get(uri)`."""
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self.base = base_url(look.target.address, look.target.port)
+        self.context = tls(lambda seen: check_pinned(look, "certificate", seen))
+        self.headers: dict[str, str] = {}
+        self.session_uri = ""
+        self._http: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        self._http = client(self.context)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        # Also on cancellation: the session is deleted in a task of its own, which a second cancel cannot take along.
+        out = asyncio.ensure_future(self._leave())
+        try:
+            await asyncio.shield(out)
+        except asyncio.CancelledError:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(out, LOGOUT_S)
+            raise
+
+    async def _leave(self) -> None:
+        try:
+            await self.logout()
+        finally:
+            await self._http.close()
+
+    async def get(self, uri: str) -> Answer:
+        """GET one resource of this BMC. Raises Trouble when the BMC cannot be reached or is another one."""
+        return await self._ask("GET", uri)
+
+    async def _ask(
+        self, method: str, uri: str, body: Mapping[str, JSON] | None = None, *, again: bool = True
+    ) -> Answer:
+        timeout = aiohttp.ClientTimeout(total=max(0.05, min(REQUEST_S, self.look.left())), sock_connect=CONNECT_S)
+        data = orjson.dumps(body) if body is not None else None
+        try:
+            answer = await _exchange(self._http, method, self.base + uri, self.headers, data, timeout)
+        except aiohttp.ClientError as error:
+            if self.context.changed:
+                raise self.context.changed from None
+            if again and method == "GET" and isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
+                return await self._ask(method, uri, body, again=False)  # a BMC closes idle connections when it likes
+            raise _translated(error) from None
+        self.look.trace.count("requests")
+        self.look.trace.count("bytes_in", answer.size)
+        if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and again and method == "GET":
+            await asyncio.sleep(min(_retry_after(answer), self.look.left()))
+            return await self._ask(method, uri, body, again=False)
+        return answer
+
+    async def login(self, credential: Mapping[str, JSON], sessions_uri: str = SESSIONS) -> None:
+        """Open one session; where the BMC has no working session service, fall back to Basic.
+
+        Raises Trouble AUTH when it refuses the credential: asked once, a second try could lock the account.
+        """
+        user, password = (
+            str(credential.get("user", credential.get("username", ""))),
+            str(credential.get("password", "")),
+        )
+        if not user:
+            return
+        answer = await self._ask("POST", sessions_uri, {"UserName": user, "Password": password})
+        token, location = answer.headers.get("X-Auth-Token", ""), answer.headers.get("Location", "")
+        if answer.status in (HTTPStatus.OK, HTTPStatus.CREATED) and token:
+            self.headers = {"X-Auth-Token": token}
+            self.session_uri = _path(location) or _path(str((answer.body or {}).get("@odata.id", "")))
+            self._remember(token)
+            return
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise Trouble(Reason.AUTH, f"BMC 拒绝了我们的凭据（HTTP {answer.status}）")
+        if answer.status not in NO_SESSION:
+            raise Trouble(Reason.GARBAGE, f"登录得到 HTTP {answer.status}，且没有令牌")
+        self.look.trace.count("basic_auth")
+        self.headers = {"Authorization": aiohttp.BasicAuth(user, password, "utf-8").encode()}
+
+    def _remember(self, token: str) -> None:
+        """Seal URI and token, on disk and in the trace, before the session is used."""
+        if not self.session_uri:
+            return
+        sealed = self.look.tools.opener.seal({
+            "base": self.base, "uri": self.session_uri, "token": token,
+            "certificate": self.look.trace.identity.get("certificate", ""),
+        })  # fmt: skip
+        self.look.trace.session = sealed
+        if self.look.tools.sessions:
+            self.look.tools.sessions.keep(self.base, sealed)
+
+    async def logout(self) -> None:
+        """Delete the session; when that fails, the trace keeps it sealed for the next start."""
+        if not self.session_uri:
+            return
+        timeout = aiohttp.ClientTimeout(total=LOGOUT_S)
+        with suppress(aiohttp.ClientError, TimeoutError, OSError, Trouble):
+            answer = await _exchange(self._http, "DELETE", self.base + self.session_uri, self.headers, None, timeout)
+            if answer.status < 300 or answer.status in (401, 404):
+                self.look.trace.session = ""
+                self.session_uri = ""
+                if self.look.tools.sessions:
+                    self.look.tools.sessions.forget(self.base)
+
+
+def client(context: ssl.SSLContext) -> aiohttp.ClientSession:
+    """An HTTP client for one BMC: two connections, no cookies, nothing taken from the environment."""
+    connector = aiohttp.TCPConnector(limit=2, ssl=context, use_dns_cache=False, force_close=False)
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=True,
+        headers={"Accept": "application/json", "OData-Version": "4.0", "User-Agent": "yunwei"},
+        max_line_size=16384, max_field_size=16384,
+    )  # fmt: skip
+
+
+async def _exchange(
+    http: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], data: bytes | None,
+    timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+) -> Answer:  # fmt: skip
+    sent = {**headers, "Content-Type": "application/json"} if data is not None else headers
+    async with http.request(method, url, data=data, headers=sent, timeout=timeout, allow_redirects=False) as response:
+        raw = bytearray()
+        async for chunk in response.content.iter_chunked(65536):
+            raw += chunk
+            if len(raw) > MAX_BODY:
+                response.close()
+                raise Trouble(Reason.GARBAGE, "应答没有尽头")
+        return Answer(response.status, _object(bytes(raw)), response.headers, len(raw))
+
+
+def _object(raw: bytes) -> dict[str, JSON] | None:
+    """The JSON object of a body; a byte order mark is forgiven, anything that is no object in UTF-8 is None."""
+    try:
+        body = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _path(location: str) -> str:
+    """The path of a session's address; only a path inside the service is kept, so a token goes to no other machine."""
+    path = urlsplit(location).path
+    return path if path.startswith("/redfish/") else ""
+
+
+def _retry_after(answer: Answer) -> float:
+    text = answer.headers.get("Retry-After", "1")
+    return min(float(text), 5.0) if text.isdigit() else 1.0
+
+
+def _translated(error: aiohttp.ClientError) -> Trouble:
+    """A failure of the exchange, for people."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Trouble(Reason.IDENTITY_CHANGED, "证书与已锁定的不符")
+    if isinstance(error, aiohttp.ClientSSLError):
+        return Trouble(Reason.GARBAGE, "应答不是可用的 TLS")
+    if isinstance(error, aiohttp.ClientOSError | aiohttp.ServerTimeoutError):
+        return Trouble(Reason.NOT_REACHED, "地址没有应答 HTTPS")
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+        return Trouble(Reason.PARTIAL, "应答中断")
+    return Trouble(Reason.GARBAGE, f"应答不是可用的 HTTP（{type(error).__name__}）")
+
+
+async def delete_session(left: Mapping[str, JSON]) -> bool:
+    """Delete a session that an earlier sweep left: {"base", "uri", "token", "certificate"}. True when it is gone.
+
+    The token is only sent to the certificate that it was got from.
+    """
+    base, uri, token = str(left.get("base", "")), _path(str(left.get("uri", ""))), str(left.get("token", ""))
+    wanted = str(left.get("certificate", ""))
+    if not (base.startswith("https://") and uri and token):
+        return True  # nothing that could be deleted
+
+    def same(seen: str) -> None:
+        if wanted and seen != wanted:
+            raise Trouble(Reason.IDENTITY_CHANGED, "证书与会话建立时的不符")
+
+    try:
+        async with client(tls(same)) as http:
+            timeout = aiohttp.ClientTimeout(total=5)
+            answer = await _exchange(http, "DELETE", base + uri, {"X-Auth-Token": token}, None, timeout)
+            return answer.status < 300 or answer.status in (401, 404)
+    except (aiohttp.ClientError, TimeoutError, OSError, YunweiError):
+        return False

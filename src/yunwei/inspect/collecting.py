@@ -1,0 +1,70 @@
+"""One share of a run done: job built, handed to the zone's collector, its signed result taken in by the one door.
+
+A collector on this machine goes through the same files as one elsewhere. For a zone whose collector is another
+installation the job is laid in `outbox/` and its result awaited in `inbox/` until the job's budget ends; whoever is
+permitted to move files between the zones does so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from yunwei.inspect import jobs, keys
+from yunwei.inspect.collect.job import read_job, run_job, write_job, write_result
+from yunwei.inspect.observation import Job
+from yunwei.ledger.keys import instance
+from yunwei.runs import services as runs
+from yunwei.runs.models import RunResult
+
+JSON = Any
+POLL_S = 1.0
+
+
+def share(
+    run_id: str, chunk: Mapping[str, JSON], terms: Mapping[str, JSON], *, deep: bool, clock: Callable[[], datetime]
+) -> dict[str, JSON]:
+    """Do one share. A share that was taken in before (the step ran again after a crash) is not looked at twice."""
+    part, zone = str(chunk["part"]), str(chunk["zone"])
+    if RunResult.objects.filter(run_id=run_id, part=part).exists():
+        return {"part": part, "taken": True, "again": True}
+    job = jobs.build(run_id, part, zone, chunk["assets"], terms, deep=deep, now=clock())
+    payload = _elsewhere(job) if keys.is_remote(zone) else _here(job, clock)
+    if payload is None:
+        return {"part": part, "taken": False}
+    taken = runs.take_in(run_id, part, payload, collector=zone, now=clock(), count=len(chunk["assets"]))
+    return {"part": part, "taken": True, "again": not taken}
+
+
+def _here(job: Job, clock: Callable[[], datetime]) -> bytes:
+    """The collector on this machine, through the same signed files."""
+    file = write_job(job, keys.platform())
+    received = read_job(file, [keys.platform().public])
+    result = run_job(received, keys.keyring(job.zone), collector=job.zone, state=state(job.zone), clock=clock)
+    return write_result(result, keys.collector(job.zone))
+
+
+def state(zone: str) -> Path:
+    """The folder of what a zone's collector must remember over a crash."""
+    return instance() / "data" / "collector" / zone
+
+
+def _elsewhere(job: Job) -> bytes | None:
+    """Lay the job out and await its result; None when the budget ended first. Waiting is bounded by the job's budget."""
+    name = f"{job.run_id}.{job.id}".replace(":", "_").replace("/", "_")
+    outbox, inbox = instance() / "outbox", instance() / "inbox"
+    for folder in (outbox, inbox):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    out, back = outbox / f"{name}.job", inbox / f"{name}.result"
+    new = out.with_suffix(".new")
+    new.write_bytes(write_job(job, keys.platform()))
+    new.replace(out)
+    end = time.monotonic() + job.total_budget_s
+    while time.monotonic() < end:
+        if back.exists():
+            return back.read_bytes()
+        time.sleep(POLL_S)
+    return None

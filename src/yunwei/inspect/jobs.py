@@ -1,0 +1,130 @@
+"""Jobs for collectors, built from the inventory: targets with sealed credentials, the plan's terms, the controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from yunwei.assets import credentials
+from yunwei.assets.models import Asset, Credential, Endpoint, IdentityPin, Zone
+from yunwei.inspect import keys
+from yunwei.inspect.collect.job import Sealer, write_job
+from yunwei.inspect.models import Control, Standing
+from yunwei.inspect.observation import Job, Target
+from yunwei.ledger import services as ledger
+
+JSON = Any
+#: seconds for one device and for one job, unless the plan's terms say otherwise
+BUDGET_S, TOTAL_S = 45.0, 900.0
+#: assets of one job: small enough for progress and for many workers, large enough that controls cost nothing
+CHUNK = 250
+
+
+def chunks(codes: Sequence[str], size: int = CHUNK) -> list[dict[str, JSON]]:
+    """The shares of a run: assets of one zone each, {"part", "zone", "assets"}; depends on inventory and list alone."""
+    zones: dict[str, list[str]] = {}
+    for start in range(0, len(codes), 500):
+        rows = Asset.objects.filter(code__in=codes[start : start + 500], retired_at__isnull=True)
+        for code, zone in rows.values_list("code", "zone__code"):
+            zones.setdefault(zone, []).append(code)
+    share = max(10, min(size, -(-len(codes) // 16)))
+    return [
+        {"part": f"{zone}-{start // share:04d}", "zone": zone, "assets": sorted(assets)[start : start + share]}
+        for zone, assets in sorted(zones.items())
+        for start in range(0, len(assets), share)
+    ]
+
+
+def build(
+    run_id: str, part: str, zone: str, codes: Iterable[str], terms: Mapping[str, JSON], *, deep: bool, now: datetime
+) -> Job:
+    """The job of one share. Credentials are opened here and sealed to the zone's collector, each kept in no variable."""
+    sealer = Sealer(keys.collector_public(zone))
+    endpoints = list(
+        Endpoint.objects.filter(asset__code__in=list(codes), asset__retired_at__isnull=True)
+        .select_related("asset", "asset__place", "credential")
+        .order_by("asset__code", "protocol")
+    )
+    sealed = _Sealed(sealer)
+    pins = pinned([e.pk for e in endpoints])
+    standings = Standing.objects.in_bulk([e.asset_id for e in endpoints])
+    targets = [_target(e, sealed, pins.get(e.pk, {}), standings.get(e.asset_id), deep=deep) for e in endpoints]
+    wanted = {t.protocol for t in targets}
+    for control in Control.objects.filter(zone__code=zone, protocol__in=wanted).select_related("credential"):
+        targets.append(
+            Target(f"control-{control.protocol}", control.protocol, control.address, control.port,
+                   sealed.of(control.credential), control=True)
+        )  # fmt: skip
+    return Job(
+        id=part, run_id=run_id, zone=zone, issued_at=now, targets=targets, terms=dict(terms),
+        budget_s=float(terms.get("budget_s", BUDGET_S)), total_budget_s=float(terms.get("total_budget_s", TOTAL_S)),
+    )  # fmt: skip
+
+
+class _Sealed:
+    """Credentials sealed once per job, however many devices share one."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self.sealer = sealer
+        self._done: dict[int, str] = {}
+
+    def of(self, credential: Credential | None) -> str:
+        """The sealed text of a credential, "" for none."""
+        if credential is None:
+            return ""
+        if credential.pk not in self._done:
+            self._done[credential.pk] = self.sealer.seal(credentials.open_(credential))
+        return self._done[credential.pk]
+
+
+def _target(
+    endpoint: Endpoint, sealed: _Sealed, pins: Mapping[str, str], standing: Standing | None, *, deep: bool
+) -> Target:
+    asset, protocol = endpoint.asset, endpoint.protocol
+    return Target(
+        asset=asset.code, protocol=protocol, address=endpoint.address, port=endpoint.port,
+        credential=sealed.of(endpoint.credential), vendor=endpoint.vendor_file,
+        profile="deep" if deep else endpoint.profile or "rollup",
+        place=asset.place.code if asset.place else "", kind=asset.kind, pinned=dict(pins),
+        moving=dict(standing.moving.get(protocol, {})) if standing else {},
+        session=str(standing.sessions.get(protocol, "")) if standing else "",
+    )  # fmt: skip
+
+
+def pinned(endpoint_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """The pinned identity of endpoints: their newest pin that is not refused and, where there is one, confirmed."""
+    out: dict[int, dict[str, str]] = {}
+    for start in range(0, len(endpoint_ids), 500):
+        rows = IdentityPin.objects.filter(
+            endpoint_id__in=endpoint_ids[start : start + 500], refused_at__isnull=True, confirmed_at__isnull=False
+        ).order_by("pinned_at", "id")
+        for pin in rows:
+            out[pin.endpoint_id] = {str(k): str(v) for k, v in pin.fields.items()}
+    return out
+
+
+def export(run_id: str, part: str, zone: str, codes: Iterable[str], terms: Mapping[str, JSON], *, deep: bool,
+           now: datetime) -> bytes:  # fmt: skip
+    """A job as a signed file for a collector elsewhere; that it left is entered in the ledger."""
+    job = build(run_id, part, zone, codes, terms, deep=deep, now=now)
+    with transaction.atomic():
+        ledger.record("inspect.job.exported", run_id, {"part": part, "zone": zone, "targets": len(job.targets)},
+                      at=now, actor="system:inspect")  # fmt: skip
+    return write_job(job, keys.platform())
+
+
+def register_control(
+    zone: str, protocol: str, address: str, port: int, credential: Mapping[str, str], *, now: datetime
+) -> Control:
+    """Note the control that runs beside a zone's collector; `serve` calls this when it has started it."""
+    kind = credential.get("kind") or {"snmp": "snmp2c", "redfish": "redfish"}[protocol]
+    with transaction.atomic():
+        stored = credentials.put(f"control-{zone}-{protocol}", kind, dict(credential), now=now)
+        control, _made = Control.objects.update_or_create(
+            zone=Zone.objects.get(code=zone), protocol=protocol,
+            defaults={"address": address, "port": port, "credential": stored, "registered_at": now},
+        )  # fmt: skip
+    return control

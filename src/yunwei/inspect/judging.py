@@ -1,0 +1,211 @@
+"""From a device's results to facts and a verdict: pure rules, no Django, no I/O.
+
+`kernel.verdict.decide` alone gives the verdict; what stands here gathers what it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from yunwei.inspect.observation import EVALUATED, FAULTS, DeviceResult, Observation, State
+from yunwei.kernel.verdict import Cause, Reason, Seen, Verdict, decide
+
+JSON = Any
+#: components that are the host bundle's own control: they prove the pipeline and are no fault of the host
+CONTROL_COMPONENT = "control"
+#: faults kept per asset and sweep in the row; more are in the artifact
+MAX_FAULTS = 200
+#: seconds after which an observation proves nothing, unless the plan says otherwise (terms["fresh_s"])
+FRESH_S = 24 * 3600
+#: how far a collector's clock may be ahead before its times are not believed
+AHEAD = timedelta(minutes=10)
+#: identifying fields that tell two devices apart, the most telling first
+TELLING = ("serial", "machine_id", "uuid", "base_mac", "engine_id", "ssh_host_key", "certificate")
+#: what factories leave in a serial field
+JUNK = frozenset({"", "0", "none", "n/a", "na", "unknown", "default string", "to be filled by o.e.m.", "not specified",
+                  "0123456789", "1234567890", "system serial number", "00000000"})  # fmt: skip
+#: who answers for it when nothing else is shown: our own tools, or not yet known
+OURS = frozenset({Reason.BUDGET, Reason.CONTROL_SILENT, Reason.COLLECTOR_SILENT, Reason.NOT_SUPPORTED})
+
+Moving = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of one component as a finding keeps it."""
+
+    key: str
+    component: str
+    kind: str
+    name: str
+    severity: str
+    value: str = ""
+    raw: str = ""
+    limit: str = ""
+    source: str = ""
+
+
+@dataclass(slots=True)
+class Facts:
+    """All that one run saw of one asset, its protocols together."""
+
+    asset: str
+    results: list[DeviceResult]
+    faults: list[Fault] = field(default_factory=list)
+    ok: set[str] = field(default_factory=set)
+    evaluated: int = 0
+    unknown: int = 0
+    part_count: int = 0
+
+    @property
+    def observed_at(self) -> datetime:
+        """The oldest end of a look: the asset is as fresh as its stalest part."""
+        return min(r.ended_at for r in self.results)
+
+    @property
+    def problem(self) -> DeviceResult | None:
+        """The first result that was not whole: an asset is seen whole only by all its protocols."""
+        return next((r for r in self.results if r.problem is not None), None)
+
+
+def is_control(observation: Observation) -> bool:
+    """Whether this is the host bundle's own control check."""
+    return observation.component.split("/", 1)[0] == CONTROL_COMPONENT
+
+
+def key_of(component: str, kind: str) -> str:
+    """The identity of a finding inside its asset."""
+    return f"{component}:{kind}"[:240]
+
+
+def gather(asset: str, results: Sequence[DeviceResult]) -> Facts:
+    """Count and sort the observations of one asset."""
+    facts = Facts(asset, list(results))
+    for result in results:
+        facts.part_count += len(result.parts)
+        for seen in result.observations:
+            if is_control(seen):
+                continue
+            if seen.state in EVALUATED:
+                facts.evaluated += 1
+            if seen.state is State.UNKNOWN:
+                facts.unknown += 1
+            elif seen.state is State.OK:
+                facts.ok.add(key_of(seen.component, seen.kind))
+            elif seen.state in FAULTS:
+                facts.faults.append(_fault(seen))
+    faulty = {fault.key for fault in facts.faults}
+    facts.ok -= faulty
+    return facts
+
+
+def _fault(seen: Observation) -> Fault:
+    value = "" if seen.value is None else f"{seen.value} {seen.unit}".strip()
+    return Fault(
+        key_of(seen.component, seen.kind), seen.component[:160], seen.kind[:32], seen.name[:200], str(seen.state),
+        value[:120], seen.raw[:120], seen.limit[:160], seen.source[:300],
+    )  # fmt: skip
+
+
+def moved(before: Moving, now: Moving) -> bool | None:
+    """Whether the moving fields moved since the last sweep; None where there is nothing to compare.
+
+    Every protocol that can be compared must have at least one field that moved: a device whose clock and counters all
+    stand still is a recording.
+    """
+    answers = [
+        any(before[protocol].get(name) != value for name, value in fields.items() if name in before[protocol])
+        for protocol, fields in now.items()
+        if set(fields) & set(before.get(protocol, {}))
+    ]
+    return all(answers) if answers else None
+
+
+def controls(results: Iterable[DeviceResult]) -> dict[str, bool]:
+    """Whether the control of each protocol fired: its device was found faulty by the same judge as all others."""
+    fired: dict[str, bool] = {}
+    for result in results:
+        if result.control:
+            faulty = any(o.state in FAULTS for o in result.observations)
+            fired[result.protocol] = fired.get(result.protocol, False) or faulty
+    return fired
+
+
+def control_fired(result: DeviceResult, by_protocol: Mapping[str, bool]) -> bool:
+    """Whether the control that covers this result fired: the host bundle's own, or the run's for the protocol."""
+    if result.protocol in ("ssh", "local"):
+        return any(is_control(o) and o.state in FAULTS for o in result.observations)
+    return by_protocol.get(result.protocol, False)
+
+
+def identity_key(protocol: str, identity: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """What tells this device from all others, None where nothing does (v2c without serial and base MAC)."""
+    for name in TELLING:
+        value = identity.get(name, "").strip()
+        if value and value.lower() not in JUNK:
+            return protocol, name, value
+    return None
+
+
+def duplicates(identities: Iterable[tuple[str, Mapping[str, Mapping[str, str]]]]) -> dict[str, str]:
+    """Assets that answer as one device: asset to the other asset's code. `identities`: (asset, protocol to fields)."""
+    first: dict[tuple[str, str, str], str] = {}
+    found: dict[str, str] = {}
+    for asset, by_protocol in identities:
+        for protocol, identity in by_protocol.items():
+            key = identity_key(protocol, identity)
+            if key is None:
+                continue
+            other = first.setdefault(key, asset)
+            if other != asset:
+                found[asset] = other
+                found.setdefault(other, asset)
+    return found
+
+
+def judge(
+    facts: Facts,
+    *,
+    now: datetime,
+    before: Moving,
+    fired: Mapping[str, bool],
+    identity_problem: Reason | None,
+    extra_faults: int = 0,
+    fresh_s: float = FRESH_S,
+) -> tuple[Verdict, Reason | None, bool]:
+    """The verdict on one asset, its reason, and whether what was seen right may close findings.
+
+    Blindness hides faults: nothing is closed by a look whose control was silent, whose identity is in doubt, or whose
+    answer is stale or frozen.
+    """
+    moving = {r.protocol: r.moving for r in facts.results if r.moving}
+    age = now - facts.observed_at
+    fresh = timedelta(0) - AHEAD <= age <= timedelta(seconds=fresh_s)
+    did_move = moved(before, moving)
+    answered = [r for r in facts.results if r.observations or r.problem is None]
+    control = bool(answered) and all(control_fired(r, fired) for r in answered)
+    broken = facts.problem
+    own = broken.problem if broken else None
+    changed = own in (Reason.IDENTITY_CHANGED, Reason.DUPLICATE)
+    seen = Seen(
+        evaluated=facts.evaluated,
+        faults=len(facts.faults) + extra_faults,
+        fresh=fresh,
+        moved=did_move,
+        control_fired=control,
+        identity_ok=identity_problem is None and not changed,
+        problem=identity_problem or own,
+    )
+    verdict, reason = decide(seen)
+    closes = seen.identity_ok and fresh and did_move is not False and control
+    return verdict, reason, closes
+
+
+def cause_of(reason: Reason | None) -> str:
+    """Who answers for an unproven asset until something else is shown and answered (合同 4.1.3, 7.2.15)."""
+    if reason is None:
+        return ""
+    return str(Cause.VENDOR if reason in OURS else Cause.UNKNOWN)
