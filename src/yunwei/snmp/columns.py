@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from yunwei.kernel.i18n import _
 from yunwei.snmp import ber, message
 from yunwei.snmp.errors import SnmpError, SnmpGarbage
-from yunwei.snmp.message import Pdu, Varbind, value_of
+from yunwei.snmp.message import Pdu, Varbind, known_values, value_of
 from yunwei.snmp.values import END_OF_MIB_VIEW, NO_SUCH_OBJECT, Value
 
 
@@ -82,6 +82,7 @@ class _Column:
     def take(self, varbinds: list[Varbind], max_rows: int) -> None:
         """Take this column's varbinds of one answer."""
         prefix, size, rows, last_key = self.prefix, len(self.prefix), self.rows, self.key
+        known, tails = known_values, _tails
         oid = self.last
         for oid, element in varbinds:
             if element[0] >= NO_SUCH_OBJECT:
@@ -91,11 +92,11 @@ class _Column:
                 self._left(oid)
                 return
             tail = oid[size:]
-            text, key = _tails.get(tail) or _tail(tail)
+            text, key = tails.get(tail) or _tail(tail)
             if key <= last_key:
                 self.reason = _("设备返回的 OID 没有递增：{oid}").format(oid=ber.oid_text(oid))
                 return
-            rows[text] = value_of(element)
+            rows[text] = known.get(element) or value_of(element)
             last_key = key
         self.key = last_key
         self.last = oid

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from yunwei.snmp import ber
 from yunwei.snmp.ber import garbage
-from yunwei.snmp.values import OCTET_STRING, OID, SEQUENCE, Value
+from yunwei.snmp.values import GAUGE32, INTEGER, OCTET_STRING, OID, SEQUENCE, Value
 
 GET = 0xA0
 GETNEXT = 0xA1
@@ -24,6 +24,7 @@ INFORM = 0xA6
 TRAP = 0xA7
 REPORT = 0xA8
 
+NO_ERROR = 0
 TOO_BIG = 1
 AUTHORIZATION_ERROR = 16
 NOT_WRITABLE = 17
@@ -114,55 +115,57 @@ def parse_pdu(data: bytes, tag: int, start: int, stop: int) -> Pdu:
 
 
 def parse_varbinds(data: bytes, pos: int, end: int) -> list[Varbind]:
-    """All varbinds in data[pos:end]. Lengths below 128, nearly all there are, are read in place."""
+    """All varbinds in data[pos:end]. Lengths below 128, nearly all there are, are read in place.
+
+    The last check, that the value ends where its varbind ends, holds all the others inside their bounds.
+    """
     out: list[Varbind] = []
-    while pos < end:
-        if end - pos < 6:
-            raise garbage("varbind cut off")
-        length = data[pos + 1]
-        if data[pos] != SEQUENCE:
-            raise garbage("varbind is no SEQUENCE")
-        if length < 0x80:
+    try:
+        while pos < end:
+            if data[pos] != SEQUENCE:
+                raise garbage("varbind is no SEQUENCE")
+            length = data[pos + 1]
             pos += 2
-            stop = pos + length
-        else:
-            _tag, pos, stop = ber.read(data, pos, end)
-        if stop > end or stop - pos < 4:
-            raise garbage("varbind length")
-        length = data[pos + 1]
-        if data[pos] != OID:
-            raise garbage("varbind name is no OID")
-        if length < 0x80:
+            if length >= 0x80:
+                _tag, pos, stop = ber.read(data, pos - 2, end)
+            else:
+                stop = pos + length
+            length = data[pos + 1]
+            if data[pos] != OID or not length or stop > end:
+                raise garbage("varbind name")
             start = pos + 2
-            value = start + length
-        else:
-            _tag, start, value = ber.read(data, pos, stop)
-        if value + 2 > stop:
-            raise garbage("varbind value cut off")
-        length = data[value + 1]
-        if length >= 0x80:
-            length = ber.read(data, value, stop)[2] - value - 2
-        if value + 2 + length != stop or start == value:
-            raise garbage("varbind value length")
-        out.append((data[start:value], data[value:stop]))
-        pos = stop
+            if length >= 0x80:
+                _tag, start, value = ber.read(data, pos, stop)
+            else:
+                value = start + length
+            length = data[value + 1]
+            if length >= 0x80:
+                length = ber.read(data, value, stop)[2] - value - 2
+            if value + 2 + length != stop or start == value:
+                raise garbage("varbind value")
+            out.append((data[start:value], data[value:stop]))
+            pos = stop
+    except IndexError:
+        raise garbage("varbind cut off") from None
     return out
 
 
-_known: dict[bytes, Value] = {}
+#: values remembered by their element; only what repeats (states, flags, gauges, names), never counters
+known_values: dict[bytes, Value] = {}
+_REPEATS = frozenset({INTEGER, OCTET_STRING, OID, GAUGE32})
 
 
 def value_of(element: bytes) -> Value:
     """The value of a complete value element as `parse_varbinds` returns it."""
-    value = _known.get(element)
+    value = known_values.get(element)
     if value is not None:
         return value
     _tag, start, stop = ber.read(element, 0, len(element))
     value = ber.decode_value(element[0], element[start:stop])
-    if len(element) <= 6:
-        if len(_known) >= 50_000:
-            _known.clear()
-        _known[element] = value
+    if len(element) <= 40 and element[0] in _REPEATS:
+        if len(known_values) >= 50_000:
+            known_values.clear()
+        known_values[element] = value
     return value
 
 

@@ -1,9 +1,9 @@
 """Capture files: lines of `OID|tag|value` (the .snmprec form that snmpsim and LibreNMS use), read and written.
 
-The tag is the decimal BER tag; with an `x` after it the value is hex. Tags with a ":" are variations (values computed by a simulator's plug-in) and are skipped with a note. Where an OID stands twice
-the first line wins. A line that cannot be read is skipped with a note, never guessed: an agent that replays the file
-then lacks that OID. Records come back in file order as (OID, tag, value content), which is what `agent.Table.build`
-takes.
+The tag is the decimal BER tag; with an `x` after it the value is hex. Tags with a ":" are variations (values computed
+by a simulator's plug-in) and are skipped with a note. Where an OID stands twice the first line wins. A line that
+cannot be read is skipped with a note, never guessed: an agent that replays the file then lacks that OID. Records come
+back in file order as (OID, tag, value content), which is what `agent.Table.build` takes.
 """
 
 from __future__ import annotations
