@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import transaction
 
-from yunwei.assets import credentials
 from yunwei.assets.models import Asset, Credential, Endpoint, IdentityPin, Zone
 from yunwei.inspect import keys
 from yunwei.inspect.collect.job import Sealer, write_job
@@ -75,6 +74,8 @@ class _Sealed:
         """The sealed text of a credential, "" for none."""
         if credential is None:
             return ""
+        from yunwei.assets import credentials
+
         if credential.pk not in self._done:
             self._done[credential.pk] = self.sealer.seal(credentials.open_(credential))
         return self._done[credential.pk]
@@ -120,6 +121,8 @@ def register_control(
     zone: str, protocol: str, address: str, port: int, credential: Mapping[str, str], *, now: datetime
 ) -> Control:
     """Note the control that runs beside a zone's collector; `serve` calls this when it has started it."""
+    from yunwei.assets import credentials
+
     kind = credential.get("kind") or {"snmp": "snmp2c", "redfish": "redfish"}[protocol]
     with transaction.atomic():
         stored = credentials.put(f"control-{zone}-{protocol}", kind, dict(credential), now=now)

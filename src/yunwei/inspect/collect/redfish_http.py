@@ -7,6 +7,7 @@ machine that stands in another's place. BMC certificates are self-signed: the pi
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import ssl
 from collections.abc import Callable, Mapping
@@ -164,7 +165,8 @@ class Bmc:
         if answer.status not in NO_SESSION:
             raise Trouble(Reason.GARBAGE, f"登录得到 HTTP {answer.status}，且没有令牌")
         self.look.trace.count("basic_auth")
-        self.headers = {"Authorization": aiohttp.BasicAuth(user, password, "utf-8").encode()}
+        word = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self.headers = {"Authorization": f"Basic {word}"}
 
     def _remember(self, token: str) -> None:
         """Seal URI and token, on disk and in the trace, before the session is used."""

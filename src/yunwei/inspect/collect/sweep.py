@@ -92,25 +92,28 @@ async def sweep(
     results: list[DeviceResult | None] = [None] * len(tasks)
     stopper = asyncio.create_task(stop.wait()) if stop else None
     waiting: set[asyncio.Task[Any]] = set(tasks)
-    done_count = 0
+
+    def take(done: set[asyncio.Task[Any]]) -> None:
+        for task in done & waiting:
+            waiting.discard(task)
+            if not task.cancelled():
+                results[tasks[task]] = task.result()
+            if progress:
+                progress(len(results) - len(waiting), len(results))
+
     try:
         while waiting:
-            wanted = waiting | ({stopper} if stopper else set())
             left = end + 2 * GRACE - loop.time()
-            done, _ = await asyncio.wait(wanted, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
-            if not done or (stopper in done):
+            watched = waiting | ({stopper} if stopper else set())
+            done, _ = await asyncio.wait(watched, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
+            take(done)
+            if not done or stopper in done:
                 break
-            for task in done:
-                waiting.discard(task)
-                results[tasks[task]] = task.result()
-                done_count += 1
-                if progress:
-                    progress(done_count, len(results))
     finally:
         for task in (*waiting, *((stopper,) if stopper else ())):
             task.cancel()
         if waiting:
-            await asyncio.wait(waiting, timeout=GRACE)
+            take((await asyncio.wait(waiting, timeout=GRACE))[0])
     why = "采集被停止" if stop and stop.is_set() else "整次巡检的时间预算已用完"
     now = tools.clock()
     return [
