@@ -103,8 +103,12 @@ def year_line(milestones: Sequence[Milestone], today: float | None, today_label:
         else:
             below_free = start + span + 10
         row = (y - 26, y - 12) if above else (y + 22, y + 37)
-        out.append(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="5" stroke-width="3" class="ring{"" if stone.past else " next"}"/>')
-        out.append(f'<text x="{_n(x)}" y="{_n(row[0])}" text-anchor="{anchor}" font-size="12.5">{escape(stone.title)}</text>')
+        out.append(
+            f'<circle cx="{_n(x)}" cy="{_n(y)}" r="5" stroke-width="3" class="ring{"" if stone.past else " next"}"/>'
+        )
+        out.append(
+            f'<text x="{_n(x)}" y="{_n(row[0])}" text-anchor="{anchor}" font-size="12.5">{escape(stone.title)}</text>'
+        )
         out.append(
             f'<text x="{_n(x)}" y="{_n(row[1])}" text-anchor="{anchor}" font-size="11" class="mut">{escape(stone.note)}</text>'
         )

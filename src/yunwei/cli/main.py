@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from yunwei.cli import asset, contract, device, duties, evidence, lab, platform
 from yunwei.cli import inspect as inspection
@@ -54,7 +55,7 @@ def main() -> None:
     try:
         app()
     except YunweiError as error:
-        err.print(f"[red]✗[/red] {error}", markup=True, highlight=False, soft_wrap=True)
+        err.print(Text("✗ ", style="red") + Text(str(error)), soft_wrap=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

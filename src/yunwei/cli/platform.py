@@ -150,7 +150,9 @@ def account_list(as_json: Annotated[bool, typer.Option("--json")] = False) -> No
         common.print_json(rows)
         return
     common.table(
-        "", (_("账号"), _("姓名"), _("角色"), _("单位")), [[r["username"], r["name"], r["role_name"], r["organisation"]] for r in rows]
+        "",
+        (_("账号"), _("姓名"), _("角色"), _("单位")),
+        [[r["username"], r["name"], r["role_name"], r["organisation"]] for r in rows],
     )
 
 

@@ -55,3 +55,14 @@ class RunResult(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id}/{self.part}"
+
+
+class Worker(models.Model):
+    """A worker process as it last told of itself; only people look at this, takeover asks the database's locks."""
+
+    executor = models.CharField(primary_key=True, max_length=120)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.executor

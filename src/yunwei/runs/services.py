@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from django.db import transaction
@@ -13,7 +13,7 @@ from django.db.models import F
 from yunwei.kernel.errors import YunweiError
 from yunwei.ledger import services as ledger
 from yunwei.runs import engine
-from yunwei.runs.models import Run, RunResult, RunState
+from yunwei.runs.models import Run, RunResult, RunState, Worker
 from yunwei.runs.procedure import procedure as find_procedure
 
 JSON = Any
@@ -213,3 +213,20 @@ def finish(run_id: str, *, now: datetime, error: str = "", cancelled: bool = Fal
         )
         _tell(RunEvent("finished", run, now, evidence=evidence))
     return run
+
+
+#: a worker tells of itself at every tick; after so long without a word it is not counted as alive
+SILENT_AFTER = timedelta(seconds=30)
+
+
+def worker_seen(executor: str, now: datetime) -> None:
+    """Note that a worker is alive; those silent for a day are forgotten."""
+    Worker.objects.update_or_create(
+        executor=executor, defaults={"seen_at": now}, create_defaults={"started_at": now, "seen_at": now}
+    )
+    Worker.objects.filter(seen_at__lt=now - timedelta(days=1)).delete()
+
+
+def workers_alive(now: datetime) -> int:
+    """How many workers told of themselves lately."""
+    return Worker.objects.filter(seen_at__gte=now - SILENT_AFTER).count()

@@ -1,8 +1,8 @@
 """An instance: one installation with its settings, keys, contract and data, in one folder.
 
-    DIR/yunwei.toml     settings            DIR/keys/      web, ledger and credential keys (0600, not in the database)
-    DIR/contract/       the contract folder DIR/data/      database, engine, artifacts
-    DIR/heads/          where signed heads are pushed when the client has named no address yet
+DIR/yunwei.toml     settings            DIR/keys/      web, ledger and credential keys (0600, not in the database)
+DIR/contract/       the contract folder DIR/data/      database, engine, artifacts
+DIR/heads/          where signed heads are pushed when the client has named no address yet
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _lay(folder: Path, plan: Blueprint) -> None:
     settings: dict[str, Any] = {"demo": plan.demo, "web": {"port": plan.port, "hosts": ["127.0.0.1", "localhost"]}}
     if plan.database_url:
         settings["database_url"] = plan.database_url
-    settings["heads"] = {"address": plan.heads or str(folder / "heads")}
+    settings["ledger"] = {"push": [plan.heads or "heads"]}
     if plan.now is not None:
         settings["clock"] = {"offset_s": round((plan.now - datetime.now(UTC)).total_seconds())}
     settings |= dict(plan.extra)
@@ -120,7 +120,7 @@ def _fill(plan: Blueprint) -> None:
     from yunwei.runs import dbos_engine
 
     call_command("migrate", verbosity=0, interactive=False)
-    keys.create(folder() / "keys")
+    keys.create(folder())
     credentials.create_key(folder() / "keys")
     now = clock().now()
     with transaction.atomic():

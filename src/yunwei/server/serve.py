@@ -63,7 +63,9 @@ def start(children: Children, folder: Path, *, web: bool = True, workers: int = 
     """Start the control farm, the workers and the web process of an instance."""
     logs = folder / "data" / "log"
     logs.mkdir(exist_ok=True)
-    children.start("control", yunwei("lab", "control", "--out", str(folder / "data" / "control.json")), logs / "control.log")
+    children.start(
+        "control", yunwei("lab", "control", "--out", str(folder / "data" / "control.json")), logs / "control.log"
+    )
     for i in range(workers):
         children.start(f"worker-{i + 1}", yunwei("worker"), logs / f"worker-{i + 1}.log")
     if web:

@@ -45,8 +45,10 @@ def database(url: str) -> dict[str, Any]:
     return config
 
 
-_url = os.environ.get("DATABASE_URL") or YUNWEI.get("database_url") or (
-    f"sqlite:///{INSTANCE / 'data' / 'yunwei.sqlite3'}" if INSTANCE else "sqlite://:memory:"
+_url = (
+    os.environ.get("DATABASE_URL")
+    or YUNWEI.get("database_url")
+    or (f"sqlite:///{INSTANCE / 'data' / 'yunwei.sqlite3'}" if INSTANCE else "sqlite://:memory:")
 )
 DATABASES = {"default": database(_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

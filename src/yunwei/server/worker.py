@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import IO
 
 from yunwei.kernel.clock import Clock
@@ -78,11 +79,12 @@ def only_one(path: str) -> Iterator[IO[str]]:
         yield f
 
 
-def tick(now: datetime) -> None:
+def tick(executor: str, now: datetime) -> None:
     """What is due now is brought up to date, submitted and settled; then runs that no engine knows are handed over."""
     from yunwei.duties import services as duties
     from yunwei.runs import services as runs
 
+    runs.worker_seen(executor, now)
     duties.tick(now)
     runs.reconcile()
 
@@ -111,11 +113,10 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
         engine.use(durable)
         if takeover is not None:
             takeover.start()
-        address = instance.settings()["heads"]["address"]
         threads = [
             every(stop, SEQUENCE_S, "sequencer", ledger.sequence, clock),
-            every(stop, TICK_S, "tick", tick, clock),
-            every(stop, HEADS_S, "heads", lambda now: heads.push_if_due(address, now), clock),
+            every(stop, TICK_S, "tick", partial(tick, name), clock),
+            every(stop, HEADS_S, "heads", heads.push, clock),
         ]
         ready()
         while not stop.wait(1.0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
+
+from yunwei.contract.folder import load
+from yunwei.contract.schema import Folder
+from yunwei.kernel.clock import OffsetClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +34,22 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 
 
 @lru_cache(maxsize=1)
+def contract_folder() -> Folder:
+    """This instance's contract, loaded once a process; a changed contract means a new start of the web process."""
+    return load(Path(settings.INSTANCE) / "contract")
+
+
 def contract_names() -> dict[str, str]:
     """Title and number of this instance's contract, for the header."""
-    from yunwei.contract.folder import load
+    contract = contract_folder().contract
+    english = (translation.get_language() or "").startswith("en")
+    return {"contract_title": contract.title_en if english else contract.title, "contract_number": contract.number}
 
-    contract = load(Path(settings.INSTANCE) / "contract").contract
-    return {"contract_title": contract.title, "contract_number": contract.number}
+
+def now() -> datetime:
+    """The instance's present moment: pages are a door, so they may read the clock."""
+    offset = settings.YUNWEI.get("clock", {}).get("offset_s", 0)
+    return OffsetClock(timedelta(seconds=offset)).now()
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any], *, here: str = "") -> HttpResponse:

@@ -35,7 +35,8 @@ def stamp(value: datetime | None) -> str:
 
 def environment(**options: Any) -> Environment:
     """Called by Django for its Jinja2 backend."""
-    env = Environment(**options, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n"])  # noqa: S701 - Django passes autoescape=True
+    options |= {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
+    env = Environment(**options, extensions=["jinja2.ext.i18n"])  # noqa: S701 - autoescape is in the options
     env.install_gettext_callables(translation.gettext, translation.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(static=staticfiles_storage.url, url=reverse, ring=_safe(svg.ring), clock=_safe(svg.clock))
     env.globals.update(bar=_safe(svg.bar), year_line=_safe(svg.year_line))

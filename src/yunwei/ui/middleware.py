@@ -14,9 +14,7 @@ View = TypeVar("View", bound=Callable[..., HttpResponse])
 Handler = Callable[[HttpRequest], HttpResponse]
 
 #: no inline script or style, no eval, nothing from another origin, no frame around us
-POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-)
+POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
 
 class ContentSecurityPolicy:

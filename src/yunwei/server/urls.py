@@ -1,0 +1,16 @@
+"""Every address of the console."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from yunwei.duties.web import today
+from yunwei.ui import views
+
+urlpatterns = [
+    path("", today.today, name="today"),
+    path("today/body", today.body, name="today-body"),
+    path("login", views.log_in, name="login"),
+    path("logout", views.log_out, name="logout"),
+    path("language", views.language, name="language"),
+]
