@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -96,7 +99,13 @@ def tool(name: str) -> str:
 
 def run_tool(name: str, *args: str, timeout: float = 15) -> subprocess.CompletedProcess[str]:
     """Run a net-snmp program without any configuration file of this machine."""
-    environment = {"SNMPCONFPATH": "/nonexistent", "MIBS": "", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    state = Path(tempfile.gettempdir()) / f"yunwei-net-snmp-{os.getpid()}"
+    environment = {
+        "SNMPCONFPATH": str(state),
+        "SNMP_PERSISTENT_DIR": str(state),
+        "MIBS": "",
+        "PATH": os.environ["PATH"],
+    }
     command = [tool(name), *args]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environment, check=False)
 
