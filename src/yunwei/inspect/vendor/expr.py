@@ -9,9 +9,12 @@ number, division by zero) is None too, never an error.
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -23,6 +26,7 @@ _NODES = (
     ast.Pow, ast.USub, ast.Not, ast.And, ast.Or, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn,
     ast.Is, ast.IsNot,
 )  # fmt: skip
+_CONSTANTS = frozenset({"None", "True", "False"})
 _NOT_COMPUTED = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, AttributeError, OverflowError)
 
 
@@ -103,62 +107,66 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 class _Rewrite(ast.NodeTransformer):
     """Names become look-ups in the row; dotted names and subscripts become `dig`."""
 
-    def __init__(self, functions: Mapping[str, Callable[..., Any]]) -> None:
-        self.functions = functions
+    def __init__(self) -> None:
         self.names: list[str] = []
+        self.calls: list[str] = []
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         self.names.append(node.id)
-        return ast.parse(f"_row.get({node.id!r})", mode="eval").body
+        get = ast.Attribute(ast.Name("_row", ast.Load()), "get", ast.Load())
+        return ast.Call(get, [ast.Constant(node.id)], [])
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        if not isinstance(node.func, ast.Name) or node.func.id not in self.functions or node.keywords:
+        if not isinstance(node.func, ast.Name) or node.keywords:
             raise ValueError(f"no such function: {ast.unparse(node.func)}")
+        self.calls.append(node.func.id)
         node.args = [self.visit(arg) for arg in node.args]
         return node
 
     def _dig(self, base: ast.AST, key: Any) -> ast.AST:
-        inner = self.visit(base)
-        return ast.Call(ast.Name("_dig", ast.Load()), [inner, ast.Constant(key)], [])
+        return ast.Call(ast.Name("_dig", ast.Load()), [self.visit(base), ast.Constant(key)], [])
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         return self._dig(node.value, node.attr)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        key = node.slice
-        if isinstance(key, ast.UnaryOp) and isinstance(key.op, ast.USub) and isinstance(key.operand, ast.Constant):
-            return self._dig(node.value, -key.operand.value)  # type: ignore[operator]
-        if not isinstance(key, ast.Constant):
-            raise TypeError("only a constant may stand in [ ]")
-        return self._dig(node.value, key.value)
+        try:
+            key = ast.literal_eval(node.slice)
+        except ValueError:
+            key = None
+        if not isinstance(key, (int, str)):
+            raise ValueError("only a number or a text may stand in [ ]")  # noqa: TRY004 - one error for a bad expression
+        return self._dig(node.value, key)
 
 
-def compile_expr(source: str, functions: Mapping[str, Callable[..., Any]] | None = None) -> tuple[Expr, list[str]]:
-    """Compile an expression; returns it with the names it reads, in order. Raises ValueError with the reason."""
-    known = {**FUNCTIONS, **(functions or {})}
+@lru_cache(maxsize=4096)
+def _code(source: str) -> tuple[CodeType, tuple[str, ...], tuple[str, ...]]:
+    """The checked code of an expression, with the names it reads and the functions it calls."""
     try:
-        tree = ast.parse(source.strip(), mode="eval")
+        tree = ast.parse(source, mode="eval")
     except SyntaxError as e:
         raise ValueError(f"not an expression: {source!r} ({e.msg})") from None
     for node in ast.walk(tree):
         if not isinstance(node, _NODES) or (isinstance(node, ast.Attribute) and node.attr.startswith("_")):
             raise ValueError(f"not allowed in an expression: {ast.unparse(node)!r}")
-    rewrite = _Rewrite(known)
-    try:
-        body = rewrite.visit(tree.body)
-    except TypeError as e:
-        raise ValueError(str(e)) from None
-    names = list(dict.fromkeys(rewrite.names))
-    if isinstance(tree.body, ast.Call) and len(names) == 1 and source.strip() == names[0]:
-        key = names[0]
-        return (lambda row: row.get(key)), names
-    lambda_ = ast.Expression(
-        ast.Lambda(
-            ast.arguments(posonlyargs=[], args=[ast.arg("_row")], kwonlyargs=[], kw_defaults=[], defaults=[]), body
-        )
-    )
-    scope = {"__builtins__": {}, "_dig": dig, **known}
-    raw: Expr = eval(compile(ast.fix_missing_locations(lambda_), "<vendor file>", "eval"), scope)  # noqa: S307 - checked above
+    rewrite = _Rewrite()
+    arguments = ast.arguments(posonlyargs=[], args=[ast.arg("_row")], kwonlyargs=[], kw_defaults=[], defaults=[])
+    whole = ast.Expression(ast.Lambda(arguments, rewrite.visit(tree.body)))
+    code = compile(ast.fix_missing_locations(whole), "<vendor file>", "eval")
+    return code, tuple(dict.fromkeys(rewrite.names)), tuple(rewrite.calls)
+
+
+def compile_expr(source: str, functions: Mapping[str, Callable[..., Any]] | None = None) -> tuple[Expr, list[str]]:
+    """Compile an expression; returns it with the names it reads, in order. Raises ValueError with the reason."""
+    source = source.strip()
+    if source.isidentifier() and source not in _CONSTANTS and not keyword.iskeyword(source):
+        return (lambda row: row.get(source)), [source]
+    code, names, calls = _code(source)
+    scope: dict[str, Any] = {"__builtins__": {}, "_dig": dig, **FUNCTIONS, **(functions or {})}
+    unknown = [name for name in calls if name not in scope or name.startswith("_")]
+    if unknown:
+        raise ValueError(f"no such function: {unknown[0]}")
+    raw: Expr = eval(code, scope)  # noqa: S307 - checked above, nothing but the listed functions is in reach
 
     def computed(row: Row) -> Any:
         try:
@@ -166,7 +174,7 @@ def compile_expr(source: str, functions: Mapping[str, Callable[..., Any]] | None
         except _NOT_COMPUTED:
             return None
 
-    return computed, names
+    return computed, list(names)
 
 
 def compile_template(source: str, functions: Mapping[str, Callable[..., Any]] | None = None) -> tuple[Expr, list[str]]:
