@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-
 from tests.ledger.kit import NOW, check, claim, fill, first, write
+
 from yunwei.ledger import services
 
 pytestmark = pytest.mark.django_db

@@ -23,17 +23,20 @@ from pathlib import Path
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from yunwei.ledger import artifacts, heads, keys, proofs, services, tree
 from yunwei.ledger.artifacts import sync_folder
 from yunwei.ledger.errors import LedgerError
-from yunwei.ledger.models import Artifact, Entry, Head, HeadPush, Intake
+from yunwei.ledger.models import Entry, Head, HeadPush, Intake
 
 FORMAT = "yunwei-bundle/1"
 WINDOW = 2000
-_COMMITMENT = re.compile(r"[0-9a-f]{64}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+#: As SQLite and PostgreSQL write a time in UTC. fromisoformat takes more and would hide a change.
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?", re.ASCII)
 ROW_COLUMNS = ("kind", "subject", "actor", "at", "clauses")
 HEAD_COLUMNS = ("number", "size", "root", "prev", "at", "key", "hash")
 
@@ -52,18 +55,9 @@ def export(first: int, last: int | None, path: Path, *, now: datetime, actor: st
             )
         services.sequence(now)
         warnings += [p.problem for p in heads.push(now) if not p.ok]
-    except LedgerError as e:
+    except (LedgerError, DatabaseError, ValueError) as e:  # a damaged row can break its own reading
         warnings.append(str(e))
-    newest = services.head()
-    if newest is None or newest.size < 1:
-        raise LedgerError(_("台账还没有记录"))
-    last = newest.size if last is None else last
-    if not 1 <= first <= last <= newest.size:
-        raise LedgerError(
-            _("记录范围 %(a)s 至 %(b)s 不成立，台账共 %(n)s 条") % {"a": first, "b": last, "n": newest.size}
-        )
-    facts = write(first, last, newest, path)
-    return {**facts, "warnings": warnings}
+    return {**write(first, last, path), "warnings": warnings}
 
 
 def range_of(start: datetime, end: datetime) -> tuple[int, int]:
@@ -81,8 +75,16 @@ def range_of(start: datetime, end: datetime) -> tuple[int, int]:
     return first, last
 
 
-def write(first: int, last: int, newest: Head, path: Path) -> dict[str, Any]:
-    """Write the bundle file, whole or not at all. Raises LedgerError when the disk does not take it."""
+def write(first: int, last: int | None, path: Path) -> dict[str, Any]:
+    """Write the bundle file, whole or not at all. Raises LedgerError for an empty range or a disk that refuses."""
+    newest = _ends().last()
+    if newest is None or newest.size < 1:
+        raise LedgerError(_("台账还没有记录"))
+    last = newest.size if last is None else last
+    if not 1 <= first <= last <= newest.size:
+        raise LedgerError(
+            _("记录范围 %(a)s 至 %(b)s 不成立，台账共 %(n)s 条") % {"a": first, "b": last, "n": newest.size}
+        )
     temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,6 +105,11 @@ def write(first: int, last: int, newest: Head, path: Path) -> dict[str, Any]:
     return {"path": str(path), "from": first, "to": last, "size": newest.size, **facts}
 
 
+def _ends() -> QuerySet[Head]:
+    """Heads by number and size alone: a damaged column must not stop the export that would show the damage."""
+    return Head.objects.only("number", "size").order_by("number")
+
+
 def _sync(path: Path) -> None:
     import os
 
@@ -113,8 +120,8 @@ def _sync(path: Path) -> None:
 def _fill(bundle: ZipFile, first: int, last: int, newest: Head) -> dict[str, int]:
     manifest = {"format": FORMAT, "from": first, "to": last, "key": keys.signer().public.point.hex()}
     _put(bundle, "manifest.json", _json(manifest))
-    opening = Head.objects.filter(size__lte=first - 1).order_by("-number").first()
-    closing = Head.objects.filter(size__gte=last).order_by("number").first() or newest
+    opening = _ends().filter(size__lte=first - 1).last()
+    closing = _ends().filter(size__gte=last).first() or newest
     head_rows = list(_heads(opening.number if opening else 1, closing.number))
     _put(bundle, "heads.jsonl", b"".join(map(_json, head_rows)))
     _put(bundle, "proofs.json", _json(_proofs(first, last, closing, newest)))
@@ -133,8 +140,8 @@ def _proofs(first: int, last: int, closing: Head, newest: Head) -> dict[str, Any
     held = set(
         HeadPush.objects.filter(ok=True, address__startswith=heads.HANDOVER).values_list("head__size", flat=True)
     )
-    pushed = HeadPush.objects.filter(ok=True, head__size__lt=first).order_by("-head__size").first()
-    held |= {pushed.head.size} if pushed else set()
+    pushed = HeadPush.objects.filter(ok=True, head__size__lt=first).order_by("-head__size")
+    held |= set(pushed.values_list("head__size", flat=True)[:1])
     return {
         "left": [h.hex() for h in tree.peaks_of(get, first - 1)],
         "right": [h.hex() for h in tree.cover_of(get, last, closing.size)],
@@ -152,7 +159,7 @@ def _write_entries(out: IO[bytes], first: int, last: int, named: dict[str, None]
         count += 1
         try:
             for said in json.loads(row["body"])["artifacts"]:
-                if _COMMITMENT.fullmatch(said["commitment"]):
+                if _DIGEST.fullmatch(said["commitment"]):
                     named[said["commitment"]] = None
         except (ValueError, KeyError, TypeError):
             continue  # a damaged body names nothing; the verifier names the record
@@ -209,17 +216,30 @@ def _artifacts(
     outside: set[int] = set()
     for start in range(0, len(named), 500):
         part = named[start : start + 500]
-        for artifact in sorted(Artifact.objects.filter(commitment__in=part), key=lambda a: part.index(a.commitment)):
-            row: dict[str, Any] = {"commitment": artifact.commitment, "salt": bytes(artifact.salt).hex()}
-            row |= {"media_type": artifact.media_type, "size": artifact.size}
-            if artifact.redacted_at is not None:
+        found = {str(row[0]): row for row in _artifact_rows(part)}
+        for commitment, salt, media_type, size, content_hash, redacted in (found[c] for c in part if c in found):
+            row = {"commitment": commitment, "salt": salt, "media_type": media_type, "size": size}
+            if redacted:
                 row |= {"redacted": True, "salt": ""}
-                outside |= {n for n in _redactions(artifact.commitment) if not first <= n <= last}
+                outside |= {n for n in _redactions(commitment) if not first <= n <= last}
             else:
-                _put_content(bundle, artifact)
+                _put_content(bundle, commitment, content_hash)
             rows.append(row)
     extra = [_with_proof(seq, newest.size) for seq in sorted(outside) if seq <= newest.size]
     return rows, [row for row in extra if row]
+
+
+def _artifact_rows(commitments: list[str]) -> Iterator[tuple[Any, ...]]:
+    """(commitment, salt, media type, size, content hash, whether redacted) as the rows lie there."""
+    marks = ", ".join(["%s"] * len(commitments))
+    query = (
+        f"SELECT commitment, salt, size, redacted_at IS NOT NULL, {_text('media_type')}, {_text('content_hash')} "  # noqa: S608
+        f"FROM ledger_artifact WHERE commitment IN ({marks})"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, commitments)
+        for commitment, salt, size, redacted, media_type, content_hash in cursor.fetchall():
+            yield commitment, bytes(salt).hex(), _plain(media_type), size, _plain(content_hash), bool(redacted)
 
 
 def _redactions(commitment: str) -> Iterable[int]:
@@ -234,12 +254,10 @@ def _with_proof(seq: int, size: int) -> dict[str, Any]:
     return {}
 
 
-def _put_content(bundle: ZipFile, artifact: Artifact) -> None:
-    try:
-        content = artifacts.path_of(artifact.content_hash).read_bytes()
-    except FileNotFoundError:
-        return  # the verifier says so
-    _put(bundle, f"artifacts/{artifact.commitment}", content)
+def _put_content(bundle: ZipFile, commitment: str, content_hash: str) -> None:
+    """Add an artifact's content, if it is there; the verifier says when it is not."""
+    if _DIGEST.fullmatch(content_hash) and artifacts.path_of(content_hash).is_file():
+        _put(bundle, f"artifacts/{commitment}", artifacts.path_of(content_hash).read_bytes())
 
 
 def _info(name: str) -> ZipInfo:
@@ -271,8 +289,10 @@ def _plain(value: Any) -> Any:
 def _as_stamp(text: Any) -> Any:
     """A time as the database wrote it, in the form the body uses; unreadable ones stay as they are."""
     try:
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text) if _TIME.fullmatch(text) else None
     except (ValueError, TypeError):
+        at = None
+    if at is None:
         return text
     return services.stamp(at if at.tzinfo else at.replace(tzinfo=UTC))
 

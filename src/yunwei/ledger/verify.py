@@ -26,7 +26,7 @@ import zipfile
 import zlib
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:  # Python 3.8 could not run these lines
     from collections.abc import Callable, Iterable, Iterator
@@ -142,7 +142,7 @@ def plus(q: Jacobian | None, affine: Affine) -> Jacobian | None:
 
 def to_affine(q: Jacobian) -> Affine:
     """x, y of a Jacobian point."""
-    inverse = pow(q[2], P - 2, P)
+    inverse = pow(q[2], -1, P)
     return q[0] * inverse * inverse % P, q[1] * inverse * inverse * inverse % P
 
 
@@ -211,7 +211,7 @@ def fold(peaks: list[bytes]) -> bytes:
 
 
 def extend(peaks: list[bytes], start: int, end: int, nodes: list[bytes]) -> list[bytes]:
-    """Peaks after adding the largest complete subtrees from `start` to `end`; ValueError for another number of nodes."""
+    """Peaks after adding the largest complete subtrees from `start` to `end`; ValueError when they are not as many."""
     peaks, nodes = list(peaks), list(nodes)
     while start < end:
         level = (end - start).bit_length() - 1
@@ -341,8 +341,11 @@ class Bundle:
 
     NAMES = ("manifest.json", "entries.jsonl", "heads.jsonl", "proofs.json", "artifacts.jsonl", "extra.jsonl")
 
-    def __init__(self, path: str, max_bytes: int) -> None:
-        self.zip = zipfile.ZipFile(path)
+    def __init__(self, file: BinaryIO, max_bytes: int) -> None:
+        self.zip, self.max_bytes = zipfile.ZipFile(file), max_bytes
+
+    def survey(self) -> None:
+        """Raise for anything that is not the data of a bundle, before any of it is read."""
         infos = self.zip.infolist()
         self.names = {i.filename: i for i in infos}
         for i in infos:
@@ -351,8 +354,8 @@ class Bundle:
                 raise Bad("malformed", i.filename[:100], "证据包只应有数据，不应有这个文件")
         if len(self.names) != len(infos):
             raise Bad("malformed", "证据包", "同名文件出现两次")
-        if sum(i.file_size for i in infos) > max_bytes:
-            raise Bad("too-large", "证据包", f"展开后超过 {max_bytes} 字节，疑似压缩炸弹（可用 --max-bytes 放宽）")
+        if sum(i.file_size for i in infos) > self.max_bytes:
+            raise Bad("too-large", "证据包", f"展开后超过 {self.max_bytes} 字节，疑似压缩炸弹（可用 --max-bytes 放宽）")
         for name in self.NAMES:
             if name not in self.names:
                 raise Bad("malformed", name, "缺失")
@@ -394,21 +397,9 @@ class Check:
     def run(self) -> list[Bad]:
         """All findings, the first one first."""
         try:
-            self.bundle = Bundle(self.path, self.max_bytes)
-            self.manifest, self.proofs = (
-                parse(self.bundle.whole("manifest.json")),
-                parse(self.bundle.whole("proofs.json")),
-            )
-            if self.manifest["format"] != "yunwei-bundle/1":
-                raise Bad("malformed", "manifest.json", "不认识的格式")
-            self.first, self.last = self.manifest["from"], self.manifest["to"]
-            if not 1 <= self.first <= self.last + 1:
-                raise Bad("malformed", "manifest.json", "记录范围不成立")
-            self.key = key_of(self.manifest["key"], self.fingerprint)
-            self.heads()
-            self.artifacts = {a["commitment"]: a for a in self.bundle.lines("artifacts.jsonl")}
-            self.redactions()
-            self.entries()
+            with Path(self.path).open("rb") as file:
+                self.bundle = Bundle(file, self.max_bytes)
+                self.walk()
         except Bad as e:
             self.findings.append(e)
         except OSError as e:
@@ -417,6 +408,22 @@ class Check:
             self.findings.append(Bad("malformed", "证据包", f"无法读取（{type(e).__name__}: {e}）"))
         self.findings.sort(key=lambda e: e.seq)  # stable: what stands above the records (key, heads) comes first
         return self.findings
+
+    def walk(self) -> None:
+        """The checks in their order; raises for what makes the rest unreadable."""
+        self.bundle.survey()
+        self.manifest = parse(self.bundle.whole("manifest.json"))
+        self.proofs = parse(self.bundle.whole("proofs.json"))
+        if self.manifest["format"] != "yunwei-bundle/1":
+            raise Bad("malformed", "manifest.json", "不认识的格式")
+        self.first, self.last = self.manifest["from"], self.manifest["to"]
+        if not 1 <= self.first <= self.last + 1:
+            raise Bad("malformed", "manifest.json", "记录范围不成立")
+        self.key = key_of(self.manifest["key"], self.fingerprint)
+        self.heads()
+        self.artifacts = {a["commitment"]: a for a in self.bundle.lines("artifacts.jsonl")}
+        self.redactions()
+        self.entries()
 
     def note(self, code: str, place: str, text: str, seq: int = 0) -> None:
         """Add a finding and go on."""
@@ -512,7 +519,7 @@ class Check:
             if fold(peaks) != closing.root:
                 self.blame(good, closing, size)
             if fold(extend(peaks, closing.size, self.newest.size, hashes(self.proofs["rest"]))) != self.newest.root:
-                self.note("inconsistent", self.newest.place, f"不是{closing.place}的延续")
+                self.note("inconsistent", self.newest.place, f"不是{closing.place}的延续", self.last + 1)
         except ValueError as e:
             self.note("malformed", "proofs.json", str(e))
         self.facts.update(
