@@ -1,0 +1,175 @@
+"""Bringing the table of occurrences up to date with contract, plan, events and calendar: idempotent, self-healing.
+
+Only what has begun is a row. A row that was settled, or whose due time has passed, stays as it was when plan or
+contract change; a provisional due date is recomputed whenever the calendar knows better, and never to anyone's cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Count, Max
+
+from yunwei.contract.models import PlanVersion
+from yunwei.contract.schema import Folder
+from yunwei.duties import sources
+from yunwei.duties.models import CalendarYear, Occurrence, Register, State, TriggerEvent
+from yunwei.duties.schedule import Due, occurrences
+from yunwei.duties.transitions import move
+from yunwei.ledger import services as ledger
+
+JSON = Any
+ACTOR = "system:duties"
+#: occurrences listed in one ledger record
+LISTED = 500
+#: fields that follow the schedule as long as the occurrence is open
+FOLLOWS = ("starts_at", "due_at", "provisional", "basis", "counts", "why", "waiting", "plan_version", "coverage_target")
+#: of these, what an approval on the due day itself may still change when the work was already done
+JUDGED = ("basis", "counts", "why", "plan_version")
+
+#: what the last full pass saw, and until when nothing can begin; per process, only to spare work
+_seen: dict[str, tuple[object, datetime]] = {}
+
+
+def bring_up_to_date(now: datetime) -> int:
+    """Write what has begun, follow what changed; returns how many rows were made or changed. Doing it twice is once."""
+    folder = sources.folder()
+    signature, until = _seen.get(folder.contract.id, (None, now))
+    current = _signature()
+    if signature == current and now < until:
+        return 0
+    with transaction.atomic():
+        register = _register(folder, now)
+        dues = occurrences(folder, sources.plans(), sources.events(), sources.calendar(), now)
+        wanted = {due.key: due for due in dues if _belongs(due, register)}
+        rows = {(row.obligation, row.period): row for row in Occurrence.objects.all()}
+        changed = (
+            _create([due for key, due in wanted.items() if key not in rows], now)
+            + _follow([(row, wanted[key]) for key, row in rows.items() if key in wanted], now)
+            + _withdraw([row for key, row in rows.items() if key not in wanted], now)
+        )
+        _seen[folder.contract.id] = (_signature(), _next_midnight(folder, now))
+    return changed
+
+
+def _signature() -> object:
+    events = TriggerEvent.objects.aggregate(Count("id"), Max("id"))
+    plans = PlanVersion.objects.aggregate(Count("id"), Max("decided_at"))
+    years = CalendarYear.objects.aggregate(Count("year"), Max("imported_at"))
+    opened = tuple(Register.objects.values_list("contract", "opened_at"))
+    return sources.stamp(), events, plans, years, opened, Occurrence.objects.count()
+
+
+def _next_midnight(folder: Folder, now: datetime) -> datetime:
+    """Every period begins at a local midnight; an event changes the signature."""
+    tz = ZoneInfo(folder.contract.timezone)
+    return datetime.combine(now.astimezone(tz).date() + timedelta(days=1), time(), tz)
+
+
+def _register(folder: Folder, now: datetime) -> Register:
+    Register.objects.get_or_create(contract=folder.contract.id, defaults={"opened_at": now})
+    return Register.objects.select_for_update().get(contract=folder.contract.id)
+
+
+def _belongs(due: Due, register: Register) -> bool:
+    """What scores nothing and was due before this platform kept books is not invented afterwards."""
+    return due.counts or due.due_at is None or due.due_at >= register.opened_at
+
+
+def _create(dues: list[Due], now: datetime) -> int:
+    rows = [
+        Occurrence(
+            obligation=due.obligation,
+            period=due.period,
+            clauses=list(due.clauses),
+            owes=due.owes,
+            kind=due.kind,
+            **_fields(due),
+        )
+        for due in dues
+    ]
+    Occurrence.objects.bulk_create(rows, batch_size=500)
+    _tell("duties.occurrences.due", [[due.obligation, due.period, _iso(due.due_at), due.counts] for due in dues], now)
+    return len(rows)
+
+
+def _fields(due: Due) -> dict[str, JSON]:
+    return {name: list(due.waiting) if name == "waiting" else getattr(due, name) for name in FOLLOWS}
+
+
+def _follow(pairs: Iterable[tuple[Occurrence, Due]], now: datetime) -> int:
+    changed: list[tuple[Occurrence, datetime | None, bool]] = []
+    for row, due in pairs:
+        fields = _may_follow(row, due, now)
+        differing = [name for name in fields if getattr(row, name) != fields[name]]
+        if not differing:
+            continue
+        was, counted = row.due_at, row.counts
+        for name in differing:
+            setattr(row, name, fields[name])
+        changed.append((row, was, counted))
+    Occurrence.objects.bulk_update([row for row, _was, _counted in changed], FOLLOWS, batch_size=100)
+    _tell(
+        "duties.occurrences.rescheduled",
+        [[r.obligation, r.period, _iso(was), _iso(r.due_at), counted, r.counts] for r, was, counted in changed],
+        now,
+    )
+    for row, was, _counted in changed:
+        if row.due_at != was:
+            _no_cost(row, now)
+    return len(changed)
+
+
+def _may_follow(row: Occurrence, due: Due, now: datetime) -> dict[str, JSON]:
+    """Which fields of a row may take the schedule's values now."""
+    fields = _fields(due)
+    if row.provisional:
+        return (
+            fields
+            if row.state == State.DUE or row.due_at is None or row.due_at > now
+            else {name: fields[name] for name in ("due_at", "provisional")}
+        )
+    past = row.due_at is not None and row.due_at <= now
+    if past:
+        return {}
+    return fields if row.state == State.DUE else {name: fields[name] for name in JUDGED}
+
+
+def _no_cost(row: Occurrence, now: datetime) -> None:
+    """A provisional due date that turned out to be later must not have cost anybody anything."""
+    if row.due_at is None:
+        return
+    data = {"reason": "calendar"}
+    if row.state == State.MISSED and row.due_at > now:
+        move(row, State.DUE, now=now, actor=ACTOR, data=data)
+    elif row.state == State.LATE and row.done_at is not None and row.done_at <= row.due_at:
+        move(row, State.KEPT, now=now, actor=ACTOR, data=data, done_at=row.done_at)
+
+
+def _withdraw(rows: list[Occurrence], now: datetime) -> int:
+    """Rows that fell out of the schedule (a reading was confirmed, a plan changed) and that nobody has touched."""
+    gone = [
+        row
+        for row in rows
+        if row.state == State.DUE
+        and (row.due_at is None or row.due_at > now)
+        and not (row.attempts.exists() or row.proofs.exists() or row.claims.exists())
+    ]
+    _tell("duties.occurrences.withdrawn", [[row.obligation, row.period, _iso(row.due_at)] for row in gone], now)
+    Occurrence.objects.filter(pk__in=[row.pk for row in gone]).delete()
+    return len(gone)
+
+
+def _tell(kind: str, rows: list[list[JSON]], now: datetime) -> None:
+    rest = iter(rows)
+    while chunk := list(islice(rest, LISTED)):
+        ledger.record(kind, "occurrences", {"occurrences": chunk}, at=now, actor=ACTOR)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
