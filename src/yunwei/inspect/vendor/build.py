@@ -353,13 +353,14 @@ class Builder:
 
 def _key(value: Any) -> Any:
     """Keys of state tables and maps: whole numbers stay, everything else is compared as lower-case text."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
+    sort = value.__class__
+    if sort is int or value is None:
         return value
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else str(value)
-    return value.strip().lower() if isinstance(value, str) else value
+    if sort is str:
+        return value.strip().lower()
+    if sort is bool:
+        return str(value).lower()
+    return int(value) if sort is float and value.is_integer() else str(value)
 
 
 key = _key

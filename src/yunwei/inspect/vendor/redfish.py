@@ -49,7 +49,8 @@ def apply_redfish(
 
 def type_of(body: Mapping[str, Any]) -> str:
     """ "Thermal" of "#Thermal.v1_7_1.Thermal"; "" for what carries no type."""
-    return str(body.get("@odata.type") or "").lstrip("#").split(".", 1)[0]
+    told = body.get("@odata.type")
+    return told.lstrip("#").partition(".")[0] if isinstance(told, str) else ""
 
 
 def _by_type(tree: Mapping[str, Mapping[str, Any]]) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:

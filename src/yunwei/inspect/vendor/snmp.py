@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from yunwei.inspect.observation import Target
 from yunwei.inspect.vendor.build import key
-from yunwei.inspect.vendor.compiled import Column, From, TablePlan, VendorFile
+from yunwei.inspect.vendor.compiled import From, TablePlan, VendorFile
 from yunwei.inspect.vendor.observe import Observer
 from yunwei.inspect.vendor.reading import Reading, SnmpData, SnmpValue
 from yunwei.kernel.i18n import _
@@ -55,10 +57,15 @@ def _tables(vendor: VendorFile, data: SnmpData, scalars: _Row) -> dict[str, list
         for column in table.fields:
             name, read = column.name, column.read
             for index, value in data.columns.get(column.oid, {}).items():
+                plain: Any = value[1]  # the inner loop of a sweep: no call for a number, one cached call for a text
+                if plain.__class__ is bytes:
+                    plain = decode(value, read) if read else _text(plain)
+                elif plain is None:
+                    continue
                 row = found.get(index)
                 if row is None:
                     row = found[index] = {"index": index, "scalar": scalars}
-                row[name] = decode(value, read)
+                row[name] = plain
         if table.joins and found:
             _join(table, found, by_index)
         by_index[table.name] = found
@@ -81,29 +88,26 @@ def _join(table: TablePlan, rows: dict[str, _Row], others: dict[str, dict[str, _
 def decode(value: SnmpValue, read: str = "") -> Any:
     """A value as expressions see it: numbers as they are, bytes as text (UTF-8, else GB 18030), nothing as None."""
     tag, plain = value[0], value[1]
-    if tag in _MISSING or plain is None:
-        return None
-    if not isinstance(plain, bytes):
-        return plain
-    if read == "hex":
-        return plain.hex()
-    if read == "mac":
-        return plain.hex(":") if len(plain) in (6, 8) else None
-    if read == "bits":
-        return int.from_bytes(plain, "big")
-    if read == "date":
-        return _date(plain)
-    return _text(plain)
+    if tag in _MISSING or not isinstance(plain, bytes):
+        return None if tag in _MISSING else plain
+    reader = _READ.get(read)
+    return reader(plain) if reader else _text(plain)
 
 
+@lru_cache(maxsize=65536)
 def _text(plain: bytes) -> str:
-    raw = plain.split(b"\x00", 1)[0] if b"\x00" in plain else plain
+    """Text of a string: up to its first NUL, blanks made single. Devices say the same words every sweep: cached."""
+    raw = plain.split(b"\x00", 1)[0]
     for encoding in ("utf-8", "gb18030"):
         try:
             return " ".join(raw.decode(encoding).split())
         except UnicodeDecodeError:
             continue
     return raw.decode("latin-1").strip()
+
+
+def _mac(plain: bytes) -> str | None:
+    return plain.hex(":") if len(plain) in (6, 8) else None
 
 
 def _date(plain: bytes) -> str | None:
@@ -114,4 +118,9 @@ def _date(plain: bytes) -> str | None:
     return f"{year:04d}-{plain[2]:02d}-{plain[3]:02d}T{plain[4]:02d}:{plain[5]:02d}:{plain[6]:02d}"
 
 
-__all__ = ["Column", "apply_snmp", "decode"]
+_READ: dict[str, Callable[[bytes], Any]] = {
+    "hex": bytes.hex,
+    "mac": _mac,
+    "bits": lambda plain: int.from_bytes(plain, "big"),
+    "date": _date,
+}
