@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from yunwei.snmp import ber
 from yunwei.snmp.agent import Agent, Table, answer
@@ -25,6 +26,13 @@ IF_NAME = "1.3.6.1.2.1.31.1.1.1.1"
 IF_HC_IN = "1.3.6.1.2.1.31.1.1.1.6"
 SYSTEM = "1.3.6.1.2.1.1"
 USER = V3("operator", "SHA-256", "auth-password", "AES", "priv-password")
+
+
+def rule(examples: int = 100) -> settings:
+    """Settings of every property test here: the same examples every time, whatever else the machine is doing."""
+    slow = [HealthCheck.too_slow]
+    return settings(derandomize=True, deadline=None, database=None, max_examples=examples, suppress_health_check=slow)
+
 
 Reply = bytes | None
 Behaviour = Callable[[bytes], Reply | Iterable[bytes]]

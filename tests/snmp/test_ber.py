@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.snmp.helpers import rule
 from yunwei.snmp import ber, message
 from yunwei.snmp import values as t
 from yunwei.snmp.errors import SnmpError, SnmpGarbage
 from yunwei.snmp.values import Value
-
-settings.register_profile("snmp", derandomize=True, max_examples=200, deadline=None)
-settings.load_profile("snmp")
 
 subids = st.lists(st.one_of(st.integers(0, 200), st.integers(0, 2**32 - 1)), min_size=0, max_size=30)
 oids = st.builds(lambda a, b, rest: ".".join(map(str, (a, b, *rest))), st.integers(0, 2), st.integers(0, 39), subids)
@@ -86,12 +84,14 @@ def test_wrong_values_are_garbage(wire: str) -> None:
         message.value_of(bytes.fromhex(wire))
 
 
+@rule()
 @given(typed)
 def test_values_round_trip(pair: tuple[int, int | bytes | str | None]) -> None:
     tag, value = pair
     assert message.value_of(ber.encode_value(tag, value)) == Value(tag, value)
 
 
+@rule()
 @given(oids, oids)
 def test_keys_sort_as_oids_do(one: str, two: str) -> None:
     def numbers(text: str) -> list[int]:
@@ -123,6 +123,7 @@ def test_a_value_that_does_not_fit_its_tag_is_refused(tag: int, value: int | str
         ber.encode_value(tag, value)
 
 
+@rule()
 @given(st.binary(max_size=120))
 def test_random_bytes_raise_garbage_only(data: bytes) -> None:
     for parse in (
@@ -142,7 +143,7 @@ def test_random_bytes_raise_garbage_only(data: bytes) -> None:
             continue
 
 
-@settings(max_examples=400)
+@rule(400)
 @given(st.data())
 def test_a_good_message_with_a_bad_byte_or_end_raises_garbage_only(data: st.DataObject) -> None:
     oid = ber.oid_content("1.3.6.1.2.1.2.2.1.2.1")

@@ -6,10 +6,10 @@ import asyncio
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.snmp.helpers import ENGINE, IF_NAME, IF_TABLE, SYSTEM, USER, serve, switch
+from tests.snmp.helpers import ENGINE, IF_NAME, IF_TABLE, SYSTEM, USER, rule, serve, switch
 from yunwei.snmp import ber, message, usm
 from yunwei.snmp.agent import Agent, answer
 from yunwei.snmp.client import SnmpClient
@@ -339,7 +339,7 @@ async def test_v3_a_device_that_never_agrees_on_the_time_ends() -> None:
     assert len(seen) == 4
 
 
-@settings(max_examples=200)
+@rule(200)
 @given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 255))
 def test_no_datagram_raises_anything_but_snmp_errors(data: bytes, at: int, byte: int) -> None:
     user, agent = synced()

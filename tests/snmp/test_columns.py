@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.snmp.helpers import IF_HC_IN, IF_NAME, IF_TABLE, switch
+from tests.snmp.helpers import IF_HC_IN, IF_NAME, IF_TABLE, rule, switch
 from yunwei.snmp import ber, message
 from yunwei.snmp.agent import Agent, Table, respond
 from yunwei.snmp.columns import ColumnReader, Columns
@@ -224,7 +224,7 @@ def test_more_varbinds_than_asked_are_not_taken_for_rows() -> None:
     assert sorted(map(int, got.rows[IF_NAME])) == list(range(1, 11))
 
 
-@settings(max_examples=150)
+@rule(150)
 @given(
     st.dictionaries(
         st.tuples(st.integers(1, 4), st.lists(st.sampled_from([0, 1, 127, 128, 16383, 16384]), min_size=1, max_size=3)
@@ -252,7 +252,7 @@ def test_whatever_fits_is_read_whole_from_any_trimming_agent(
     assert {c: {i: v.value for i, v in rows.items()} for c, rows in got.rows.items()} == truth
 
 
-@settings(max_examples=150)
+@rule(150)
 @given(st.data())
 def test_whatever_an_agent_does_nothing_incomplete_is_called_complete(data: st.DataObject) -> None:
     """A liar that drops, cuts, empties and errs at random (but invents no OID): rows missing => not complete."""
