@@ -123,7 +123,7 @@ class TriggerEvent(models.Model):
     note = models.CharField(max_length=300, blank=True)
     artifact = models.CharField(max_length=64, blank=True)  # commitment of the file
     file_name = models.CharField(max_length=120, blank=True)
-    recorded_by = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    recorded_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     recorded_at = models.DateTimeField()
     starts_clock = models.BooleanField(default=True)
     why = models.CharField(max_length=300, blank=True)

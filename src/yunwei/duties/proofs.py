@@ -65,7 +65,7 @@ def record_event(
     kind: str,
     *,
     at: datetime,
-    by: Account,
+    by: Account | None,
     now: datetime,
     file: File | None = None,
     subject: Mapping[str, str] | None = None,
@@ -73,12 +73,14 @@ def record_event(
 ) -> TriggerEvent:
     """Record that something happened which starts clocks. Raises DutyError when `by` may not, or something is missing.
 
+    `by` None: this software saw it itself (a fault that a sweep found), which 乙方 runs and answers for.
     An event that carries an amount (`subject["amount"]`) starts a clock only when it equals its instalment (等额发票).
     """
     detail = sources.event_detail(kind)
-    side = _business(by)
+    side = _business(by) if by is not None else PartyOf.B
     if side not in detail.by:
-        raise DutyError(_("“{title}”由{side}登记").format(title=detail.title, side=detail.by), where=by.username)
+        where = by.username if by is not None else kind
+        raise DutyError(_("“{title}”由{side}登记").format(title=detail.title, side=detail.by), where=where)
     if at.tzinfo is None or at > now:
         raise DutyError(_("事件的时间须带时区，且不晚于现在"), where=kind)
     artifact = _store(file, kind) if detail.file or file is not None else None
@@ -102,7 +104,7 @@ def record_event(
             f"event:{row.pk}",
             {"event": kind, "at": at.isoformat(), "subject": told, "note": note, "starts_clock": not why, "why": why},
             at=now,
-            actor=by.username,
+            actor=by.username if by is not None else "system:desk",
             clauses=(detail.clause,) if detail.clause else (),
             artifacts=(artifact,) if artifact else (),
         )

@@ -89,7 +89,7 @@ def farm_spec(
     )
 
 
-def control_farm(protocols: Sequence[str] = ("snmp", "redfish"), *, seed: str = "") -> Farm:
+def control_spec(protocols: Sequence[str] = ("snmp", "redfish"), *, seed: str = "") -> FarmSpec:
     """The positive control: one faulty device per protocol, built in, to be started beside each collector.
 
     It must be found faulty in every run, or the run proves nothing (law 1). It is the same farm and the same kind of
@@ -100,4 +100,9 @@ def control_farm(protocols: Sequence[str] = ("snmp", "redfish"), *, seed: str = 
     for protocol in protocols:
         address, sample, faults = CONTROLS[protocol]
         devices.append(device(protocol, address, sample, seed, name=f"control-{protocol}", faults=faults))
-    return Farm(FarmSpec(devices=tuple(devices), seed=seed))
+    return FarmSpec(devices=tuple(devices), seed=seed)
+
+
+def control_farm(protocols: Sequence[str] = ("snmp", "redfish"), *, seed: str = "") -> Farm:
+    """The positive control in this process."""
+    return Farm(control_spec(protocols, seed=seed))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -10,9 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from yunwei.kernel.errors import YunweiError
+from yunwei.lab.build import control_spec
+from yunwei.lab.serve import FarmProcess
 from yunwei.server import instance
 
 #: seconds a child may take to stop before it is killed
@@ -59,13 +61,39 @@ def yunwei(*words: str) -> list[str]:
     return [sys.executable, "-m", "yunwei.cli.main", *words]
 
 
+class Controls:
+    """The positive controls of this machine's collectors: a farm of its own process, known to every local zone."""
+
+    def __init__(self) -> None:
+        self._farm = FarmProcess(control_spec())
+        self._known: set[str] = set()
+
+    def start(self) -> None:
+        """Start the farm of faulty devices."""
+        self._farm.start()
+
+    def register(self, now: datetime) -> None:
+        """Make the controls known to zones that do not know them yet (zones are imported while we run)."""
+        from yunwei.assets.models import Zone
+        from yunwei.inspect import jobs, keys
+
+        for zone in set(Zone.objects.values_list("code", flat=True)) - self._known:
+            if not keys.is_remote(zone):
+                for told in self._farm.endpoints:
+                    jobs.register_control(
+                        zone, told["protocol"], told["address"], told["port"], told["credential"], now=now
+                    )
+            self._known.add(zone)
+
+    def stop(self) -> None:
+        """End the farm."""
+        self._farm.stop()
+
+
 def start(children: Children, folder: Path, *, web: bool = True, workers: int = 1) -> None:
-    """Start the control farm, the workers and the web process of an instance."""
+    """Start the workers and the web process of an instance."""
     logs = folder / "data" / "log"
     logs.mkdir(exist_ok=True)
-    children.start(
-        "control", yunwei("lab", "control", "--out", str(folder / "data" / "control.json")), logs / "control.log"
-    )
     for i in range(workers):
         children.start(f"worker-{i + 1}", yunwei("worker"), logs / f"worker-{i + 1}.log")
     if web:
@@ -86,13 +114,14 @@ def wait_for(condition: Callable[[], bool], children: Children, *, seconds: floa
         time.sleep(0.1)
 
 
-def watch(children: Children, *, report: Callable[[str], None]) -> None:
-    """Stay until asked to stop; a child that ends is reported and ends the platform, whose supervisor restarts it."""
+def watch(children: Children, controls: Controls) -> None:
+    """Stay until asked to stop; a child that ends ends the platform, whose supervisor (systemd) restarts it."""
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda n, _frame: stopping.append(n))
+    clock = instance.clock()
     while not stopping:
         if name := children.dead():
-            report(json.dumps({"ended": name}))
             raise ServeError(f"进程“{name}”已退出", hint=f"查看实例目录下 data/log/{name}.log")
-        time.sleep(0.5)
+        controls.register(clock.now())
+        time.sleep(1.0)

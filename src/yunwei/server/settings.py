@@ -55,6 +55,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
+    "django.contrib.auth",  # hashers, sessions and AnonymousUser; its permissions and groups are not used
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -99,7 +100,7 @@ TEMPLATES = [
 ]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [PACKAGE / "ui" / "static"]
-STATIC_ROOT = str(INSTANCE / "data" / "static") if INSTANCE else str(PACKAGE / "ui" / "static-collected")
+STATIC_ROOT = None  # WhiteNoise serves straight from the package: nothing to collect, nothing to forget
 WHITENOISE_USE_FINDERS = True
 
 USE_TZ = True

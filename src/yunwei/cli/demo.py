@@ -1,0 +1,360 @@
+"""`yunwei demo`: one contract day on the lab. A door that plays people: every act goes through the ordinary services."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress, TaskID
+
+from yunwei.cli import common
+from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
+from yunwei.lab import district
+from yunwei.lab.serve import FarmProcess
+from yunwei.server import instance
+from yunwei.server import serve as server
+
+#: known to everybody who can read this file: the demo listens on loopback only
+PASSWORD = "yunwei-demo-2026"  # noqa: S105
+PEOPLE = (
+    ("b_engineer", "演示·值班工程师", "b_engineer", "B"),
+    ("b_manager", "演示·乙方项目经理", "b_manager", "B"),
+    ("a_manager", "演示·甲方项目负责人", "a_manager", "A"),
+    ("tenant", "演示·需求单位用户", "tenant", "edu"),
+    ("auditor", "演示·审计管理员", "auditor", "A"),
+    ("sysadmin", "演示·系统管理员", "sysadmin", "B"),
+    ("secadmin", "演示·安全管理员", "secadmin", "A"),
+)
+#: seconds an inspection of the whole district may take before the demo gives up
+PATIENCE_S = 180
+
+
+class DemoError(YunweiError):
+    """The demo could not be played."""
+
+
+def contract_folder() -> Path:
+    """The contract that the demo runs."""
+    found = Path(__file__).resolve().parents[3] / "contracts" / "qingpu-2026"
+    if not found.is_dir():
+        raise DemoError(_("找不到演示合同"), where=str(found), hint=_("在源码目录里运行 make demo"))
+    return found
+
+
+def contract_day(real_now: datetime) -> datetime:
+    """Now, or the same time on the last day of the contract once its term is over (or on the first before it)."""
+    from zoneinfo import ZoneInfo
+
+    from yunwei.contract.folder import load
+    from yunwei.contract.period import duty_span
+
+    contract = load(contract_folder()).contract
+    span, zone = duty_span(contract), ZoneInfo(contract.timezone)
+    local = real_now.astimezone(zone)
+    day = min(max(local.date(), span.start), span.end)
+    return real_now if day == local.date() else datetime.combine(day, local.timetz()).astimezone(UTC)
+
+
+@dataclass
+class Stage:
+    """What runs while the demo plays, ended together."""
+
+    children: server.Children = field(default_factory=server.Children)
+    controls: server.Controls = field(default_factory=server.Controls)
+    farm: FarmProcess | None = None
+
+    def stop(self) -> None:
+        self.children.stop()
+        self.controls.stop()
+        if self.farm is not None:
+            self.farm.stop()
+
+
+def play(folder: Path, *, once: bool, as_json: bool, port: int) -> None:
+    """Make the instance, play the day, print a summary; stay up unless `once`."""
+    stage = Stage()
+    try:
+        with common.progress(quiet=as_json) as bar:
+            _prepare(folder, stage, bar, port=port, web=not once)
+            _play_day(stage, bar)
+        told = summary()
+        _print(told, as_json=as_json)
+        if not once:
+            common.err.print(_("演示继续运行，Ctrl-C 结束"))
+            server.watch(stage.children, stage.controls)
+    finally:
+        stage.stop()
+
+
+def _prepare(folder: Path, stage: Stage, bar: Progress, *, port: int, web: bool) -> None:
+    task = bar.add_task(_("准备实例与实验设备"), total=4)
+    if folder.exists():
+        if not (folder / instance.SETTINGS).exists() or not _is_demo(folder):
+            raise DemoError(_("这个目录不是演示实例，不会覆盖"), where=str(folder), hint="--folder")
+        shutil.rmtree(folder)
+    stage.farm = FarmProcess(district.farm()).start()
+    stage.controls.start()
+    bar.advance(task)
+    real = datetime.now(UTC)
+    now = contract_day(real)
+    people = [instance.Person(name, shown, role, org, PASSWORD) for name, shown, role, org in PEOPLE]
+    instance.create(
+        folder,
+        instance.Blueprint(
+            contract=contract_folder(),
+            organisations=district.ORGANISATIONS,
+            people=people,
+            port=port or _free_port(),
+            demo=True,
+            now=None if now == real else now,
+        ),
+    )
+    bar.advance(task)
+    _register(stage.farm)
+    stage.controls.register(common.now())
+    bar.advance(task)
+    server.start(stage.children, instance.folder(), web=web)
+    bar.advance(task)
+
+
+def _is_demo(folder: Path) -> bool:
+    import tomllib
+
+    return bool(tomllib.loads((folder / instance.SETTINGS).read_text(encoding="utf-8")).get("demo"))
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _register(farm: FarmProcess) -> None:
+    """The district's zones, rooms, credentials and assets, by the same import that a site uses."""
+
+
+def _play_day(stage: Stage, bar: Progress) -> None:
+    """First contact, agreement on identities, approval of the plan, then whatever is due."""
+    farm = stage.farm
+    if farm is None:
+        raise DemoError(_("实验设备没有启动"))
+    contact = _first_contact()
+    _follow(bar, _("首次接触：登记设备身份"), [contact], stage)
+    _agree()
+    for code, fault in district.FAULTS.items():
+        spec = next(e.device for e in district.equipment() if e.code == code)
+        farm.set(spec.address, fault, protocol=spec.protocol)
+    _approve_plan()
+    _wait(lambda: bool(_due_runs()), stage, seconds=30, what=_("今日义务"))
+    _follow(bar, _("今日巡检：逐台查看"), _due_runs(), stage)
+    _people_act()
+    _settle(stage)
+
+
+def _first_contact() -> str:
+    """A run for no obligation: nothing is owed yet, it only pins who answers where."""
+    from yunwei.assets.models import Asset
+    from yunwei.runs import services as runs
+
+    now = common.now()
+    scope = {"assets": list(Asset.objects.filter(retired_at__isnull=True).values_list("code", flat=True))}
+    run_id = f"contact:first:{now:%Y-%m-%d}:1"
+    runs.submit(run_id, "hardware.inspect", scope, {"baseline": scope["assets"]}, {"why": "first contact"}, now=now)
+    return run_id
+
+
+def _agree() -> None:
+    """The client confirms the identities it was shown, but for one."""
+    from yunwei.assets import identity
+
+    client = common.actor_account("a_manager")
+    for pin in list(identity.waiting().exclude(endpoint__asset__code__in=district.UNCONFIRMED)):
+        identity.confirm(pin, by=client, now=common.now())
+
+
+def _approve_plan() -> None:
+    """乙方 proposes the plan with today's inventory as its baseline; 甲方 approves it."""
+    from yunwei.contract import plans
+    from yunwei.contract.folder import load
+
+    folder = load(instance.folder() / "contract")
+    row = plans.propose(folder.plan, folder=folder, by=common.actor_account("b_manager"), now=common.now())
+    plans.approve(row.version, by=common.actor_account("a_manager"), now=common.now(), reason=_("演示：同意"))
+
+
+def _due_runs() -> list[str]:
+    from yunwei.duties.models import Attempt
+
+    return list(Attempt.objects.order_by("id").values_list("run_id", flat=True))
+
+
+def _follow(bar: Progress, text: str, run_ids: list[str], stage: Stage) -> None:
+    """Show the progress of runs until all have ended."""
+    from yunwei.runs.models import Run
+
+    task: TaskID = bar.add_task(text, total=None)
+
+    def ended() -> bool:
+        rows = list(Run.objects.filter(pk__in=run_ids).values_list("done", "total", "ended_at"))
+        total = sum(t for _d, t, _e in rows)
+        bar.update(task, total=total or None, completed=sum(d for d, _t, _e in rows))
+        return all(end is not None for _d, _t, end in rows)
+
+    _wait(ended, stage, seconds=PATIENCE_S, what=text)
+
+
+def _wait(condition: Callable[[], bool], stage: Stage, *, seconds: float, what: str) -> None:
+    server.wait_for(condition, stage.children, seconds=seconds, what=what)
+
+
+def _people_act() -> None:
+    """A department asks, the desk answers, the client confirms; an engineer takes up a fault."""
+    from yunwei.desk import services as desk
+    from yunwei.desk.models import Ticket, TicketKind
+
+    tenant, engineer = common.actor_account("tenant"), common.actor_account("b_engineer")
+    asked = desk.open_ticket(
+        TicketKind.REQUEST,
+        _("演示：咨询虚拟机扩容流程"),
+        by=tenant,
+        now=common.now(),
+        body=_("请告知扩容需要哪些材料。"),
+        channel="portal",
+    )
+    desk.open_ticket(
+        TicketKind.SERVICE,
+        _("演示：申请新建 4 核 16 GB 主机 2 台"),
+        by=tenant,
+        now=common.now(),
+        channel="portal",
+    )
+    desk.reply(
+        asked.pk, _("演示：请填写资源申请表并由本单位负责人签字，材料齐备后办理。"), by=engineer, now=common.now()
+    )
+    fault = Ticket.objects.filter(kind=TicketKind.FAULT).order_by("severity", "id").first()
+    if fault is not None:
+        desk.move(fault.pk, "accepted", by=engineer, now=common.now())
+
+
+def _settle(stage: Stage) -> None:
+    """Wait until the worker has numbered everything, then push the head."""
+    from yunwei.ledger import heads
+    from yunwei.ledger.models import Intake
+
+    _wait(lambda: not Intake.objects.filter(sequenced=False).exists(), stage, seconds=30, what=_("证据编号"))
+    heads.push(common.now())
+
+
+def summary() -> dict[str, Any]:
+    """What the day came to, from the database alone."""
+    from django.db.models import Count
+
+    from yunwei.desk.models import Ticket
+    from yunwei.duties.models import Occurrence, State
+    from yunwei.inspect.models import DeviceSweep, Finding
+    from yunwei.ledger import keys
+    from yunwei.ledger import services as ledger
+
+    now = common.now()
+    by_state = dict(Occurrence.objects.filter(counts=True).values_list("state").annotate(n=Count("id")))
+    sweep = _sweep_of_today(now)
+    blind = DeviceSweep.objects.filter(run_id=sweep, verdict="unproven")
+    newest = ledger.head()
+    unproven = Occurrence.objects.filter(counts=True, state=State.UNPROVEN)
+    return {
+        "demo": True,
+        "day": f"{now:%Y-%m-%d}",
+        "occurrences": {str(state): by_state.get(state, 0) for state in State.values},
+        "occurrences_unproven_by_cause": dict(unproven.values_list("cause").annotate(n=Count("id"))),
+        "inspection": {
+            "run": sweep,
+            "verdicts": dict(DeviceSweep.objects.filter(run_id=sweep).values_list("verdict").annotate(n=Count("id"))),
+            "unproven_by_reason": dict(blind.values_list("reason").annotate(n=Count("id")).order_by("reason")),
+            "unproven_by_cause": dict(blind.values_list("cause").annotate(n=Count("id")).order_by("cause")),
+        },
+        "findings": dict(
+            Finding.objects.filter(closed_at__isnull=True).values_list("severity").annotate(n=Count("id"))
+        ),
+        "tickets": dict(Ticket.objects.values_list("kind").annotate(n=Count("id"))),
+        "ledger": {
+            "entries": newest.size if newest else 0,
+            "root": bytes(newest.root).hex() if newest else "",
+            "head": newest.number if newest else 0,
+            "key": keys.fingerprint(),
+        },
+        "console": f"http://127.0.0.1:{instance.settings()['web']['port']}/",
+        "accounts": {name: shown for name, shown, _role, _org in PEOPLE},
+        "password": PASSWORD,
+    }
+
+
+def _sweep_of_today(now: datetime) -> str:
+    from yunwei.runs.models import Run
+
+    found = (
+        Run.objects.filter(procedure="hardware.inspect", cause__has_key="occurrence")
+        .filter(submitted_at__gte=now - timedelta(days=1))
+        .order_by("-submitted_at")
+        .first()
+    )
+    return found.id if found else ""
+
+
+def _print(told: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        common.print_json(told)
+        return
+    counts, look, ledger = told["occurrences"], told["inspection"], told["ledger"]
+    common.out.print()
+    common.table(
+        _("合同日 {day}").format(day=told["day"]),
+        (_("项目"), _("结果")),
+        [
+            (_("义务"), "，".join(f"{_state(k)} {v}" for k, v in counts.items() if v)),
+            (_("巡检"), "，".join(f"{_verdict(k)} {v}" for k, v in look["verdicts"].items())),
+            (_("未证明的原因"), "，".join(f"{_reason(k)} {v}" for k, v in look["unproven_by_reason"].items()) or "—"),
+            (_("未关闭故障"), "，".join(f"{_severity(k)} {v}" for k, v in told["findings"].items()) or "0"),
+            (_("工单"), "，".join(f"{_kind(k)} {v}" for k, v in told["tickets"].items()) or "0"),
+            (_("台账"), f"№ {ledger['entries']}  {ledger['root'][:16]}…"),
+            (_("控制台"), told["console"]),
+            (_("演示账号"), "，".join(f"{name}（{shown}）" for name, shown in told["accounts"].items())),
+            (_("口令"), told["password"]),
+        ],
+    )
+
+
+def _state(code: str) -> str:
+    from yunwei.duties.models import State
+
+    return str(State(code).label)
+
+
+def _verdict(code: str) -> str:
+    from yunwei.inspect.models import VerdictOf
+
+    return str(VerdictOf(code).label)
+
+
+def _severity(code: str) -> str:
+    from yunwei.inspect.models import Severity
+
+    return str(Severity(code).label)
+
+
+def _kind(code: str) -> str:
+    from yunwei.desk.models import TicketKind
+
+    return str(TicketKind(code).label)
+
+
+def _reason(code: str) -> str:
+    from yunwei.duties.web.words import reason
+
+    return reason(code)

@@ -1,0 +1,115 @@
+"""`yunwei doctor`: what works here, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import ssl
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
+from yunwei.server import instance
+
+Finding = dict[str, Any]
+
+
+def examine() -> list[Finding]:
+    """Everything that can be said, best effort: a check that breaks is a fault with its own words."""
+    found: list[Finding] = []
+    for check in (_machine, _crypto, _instance):
+        try:
+            found.extend(check())
+        except YunweiError as error:
+            found.append(_f(check.__name__.strip("_"), "fault", error.message, str(error.hint)))
+    return found
+
+
+def _f(what: str, state: str, found: str, hint: str = "") -> Finding:
+    """`state` is ok, note (works, and somebody should know) or fault."""
+    return {"what": what, "state": state, "found": found, "hint": hint}
+
+
+def _machine() -> Iterator[Finding]:
+    yield _f("Python", "ok", sys.version.split()[0])
+    yield _f("SQLite", "ok", sqlite3.sqlite_version)
+    yield _f("OpenSSL", "ok", ssl.OPENSSL_VERSION)
+    for program, use in (("snmpd", _("实验用真实 SNMP 代理")), ("sshd", _("实验用真实 SSH 服务"))):
+        path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin")
+        yield _f(program, "ok" if path else "note", path or _("未安装"), "" if path else use)
+
+
+def _crypto() -> Iterator[Finding]:
+    from yunwei.gm import selftest
+
+    selftest.require()
+    yield _f("SM2 / SM3 / SM4", "ok", _("标准示例全部通过；软件实现，不是经认证的密码产品"))
+
+
+def _instance() -> Iterator[Finding]:
+    if not os.environ.get("YUNWEI_INSTANCE"):
+        yield _f(_("实例"), "note", _("没有指定"), "--instance / YUNWEI_INSTANCE")
+        return
+    instance.setup()
+    folder = instance.folder()
+    yield _f(_("实例"), "ok", str(folder))
+    yield from _keys(folder)
+    yield from _database()
+    yield from _contract(folder)
+    yield from _ledger()
+
+
+def _keys(folder: Path) -> Iterator[Finding]:
+    for name in sorted(p.name for p in (folder / "keys").iterdir()):
+        mode = (folder / "keys" / name).stat().st_mode & 0o777
+        good = mode & 0o077 == 0 or name.endswith(".pub")
+        yield _f(
+            f"keys/{name}", "ok" if good else "fault", f"{mode:o}", "" if good else f"chmod 600 {folder}/keys/{name}"
+        )
+
+
+def _database() -> Iterator[Finding]:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    state, hint = ("fault", _("运行迁移后再启动")) if plan else ("ok", "")
+    yield _f(_("数据库"), state, f"{connection.vendor}，{_('待迁移')} {len(plan)}", hint)
+
+
+def _contract(folder: Path) -> Iterator[Finding]:
+    from yunwei.contract import openitems
+    from yunwei.contract.check import check
+    from yunwei.contract.folder import load
+
+    problems = check(folder / "contract")
+    if problems:
+        yield _f(
+            _("合同"), "fault", _("{n} 处问题").format(n=len(problems)), f"yunwei contract check {folder}/contract"
+        )
+        return
+    still = openitems.still_open(load(folder / "contract"))
+    yield _f(_("合同"), "note" if still else "ok", _("{n} 个未决事项").format(n=len(still)), _("见合同的未决事项登记"))
+
+
+def _ledger() -> Iterator[Finding]:
+    from yunwei.ledger import heads, keys
+    from yunwei.ledger import services as ledger
+    from yunwei.ledger.models import Intake
+    from yunwei.runs.services import workers_alive
+
+    now = instance.clock().now()
+    newest = ledger.head()
+    yield _f(_("台账"), "ok" if newest else "fault", f"№ {newest.size if newest else 0}，{keys.fingerprint()}")
+    for late in heads.overdue(now):
+        yield _f(_("链头送达"), "fault", f"{late.address}：{late.since:%Y-%m-%d %H:%M}", late.problem)
+    waiting = Intake.objects.filter(sequenced=False).count()
+    alive = workers_alive(now)
+    yield _f(_("工作进程"), "ok" if alive else "note", str(alive), "" if alive else "yunwei serve")
+    if waiting and not alive:
+        yield _f(_("待编号"), "fault", str(waiting), "yunwei serve")
