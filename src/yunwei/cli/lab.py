@@ -98,7 +98,7 @@ def faults(as_json: Annotated[bool, typer.Option("--json", help="输出 JSON")] 
     rows = [
         {
             "name": name,
-            "title": title,
+            "title": _(title),
             "protocol": ONLY.get(name, "snmp, redfish"),
             "kind": "content" if name in CONTENT else "conduct",
         }

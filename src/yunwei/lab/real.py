@@ -235,7 +235,8 @@ class Sshd:
                     if net.local_address(connection) is None or len(self._servers) >= MAX_SSH:
                         continue
                     connection.setblocking(True)
-                    server = subprocess.Popen(self._command, stdin=connection, stdout=connection, stderr=words)
+                    handle = connection.fileno()
+                    server = subprocess.Popen(self._command, stdin=handle, stdout=handle, stderr=words)
                     self._servers.append(server)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import msgspec
 import uvloop
@@ -48,7 +50,7 @@ async def _serve(spec: FarmSpec, *, until_eof: bool) -> None:
 
 
 def _watch_stdin(stop: asyncio.Event) -> None:
-    if not sys.stdin.buffer.read1(4096):
+    if not os.read(sys.stdin.fileno(), 4096):
         stop.set()
 
 
@@ -64,6 +66,7 @@ class FarmProcess:
         self._control = 0
         self._token = ""
         self._process: subprocess.Popen[bytes] | None = None
+        self._words: IO[bytes] | None = None
 
     @property
     def pid(self) -> int:
@@ -73,7 +76,8 @@ class FarmProcess:
     def start(self) -> Self:
         """Start the child and wait until it serves. LabError with its own words when it does not."""
         command = [sys.executable, "-m", "yunwei.lab"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - not a pipe: one that nobody reads would stop the child
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words)
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise LabError(_("实验室没有启动"))
@@ -92,11 +96,12 @@ class FarmProcess:
         raise self._failed()
 
     def _failed(self) -> LabError:
-        process = self._process
-        if process is None:
-            return LabError(_("实验室没有启动"))
-        words = process.communicate()[1].decode(errors="replace").strip().splitlines()
-        self._process = None
+        words: list[str] = []
+        if self._process is not None and self._words is not None:
+            self._process.wait(10)
+            self._words.seek(0)
+            words = self._words.read().decode(errors="replace").strip().splitlines()
+        self.stop()
         return LabError(_("实验室没有启动：{words}").format(words=words[-1] if words else ""))
 
     def stop(self) -> None:
@@ -110,7 +115,7 @@ class FarmProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
+        for stream in (process.stdin, process.stdout, self._words):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
