@@ -39,7 +39,12 @@ def target(farm: Farm, made: DeviceSpec, keys: Keyring, **more: object) -> Targe
 
 
 async def look(
-    keys: Keyring, targets: Iterable[Target], *, budget_s: float = 20.0, total_s: float = 40.0, state: Path | None = None
+    keys: Keyring,
+    targets: Iterable[Target],
+    *,
+    budget_s: float = 20.0,
+    total_s: float = 40.0,
+    state: Path | None = None,
 ) -> list[DeviceResult]:
     job = Job("part", "run", "z", NOW, list(targets), {}, budget_s, total_s)
     return (await run_job_async(job, keys, state=state)).devices

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-
 from tests.inspect.helpers import NOW, farm_look, look, ring, server, spec, switch, target
+
 from yunwei.inspect.collect.base import Look, Tools
 from yunwei.inspect.collect.job import delete_left, run_job_async
 from yunwei.inspect.collect.redfish_http import Bmc

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db import transaction
 
-from yunwei.assets.models import Asset, Credential, Endpoint, IdentityPin, Zone
+from yunwei.assets import credentials, identity
+from yunwei.assets.models import Asset, Credential, Endpoint, Zone
 from yunwei.inspect import keys
 from yunwei.inspect.collect.job import Sealer, write_job
 from yunwei.inspect.models import Control, Standing
@@ -51,12 +52,11 @@ def build(
     pins = pinned([e.pk for e in endpoints])
     standings = Standing.objects.in_bulk([e.asset_id for e in endpoints])
     targets = [_target(e, sealed, pins.get(e.pk, {}), standings.get(e.asset_id), deep=deep) for e in endpoints]
-    wanted = {t.protocol for t in targets}
-    for control in Control.objects.filter(zone__code=zone, protocol__in=wanted).select_related("credential"):
-        targets.append(
-            Target(f"control-{control.protocol}", control.protocol, control.address, control.port,
-                   sealed.of(control.credential), control=True)
-        )  # fmt: skip
+    controls = Control.objects.filter(zone__code=zone, protocol__in={t.protocol for t in targets})
+    targets += [
+        Target(f"control-{c.protocol}", c.protocol, c.address, c.port, sealed.of(c.credential), control=True)
+        for c in controls.select_related("credential")
+    ]
     return Job(
         id=part, run_id=run_id, zone=zone, issued_at=now, targets=targets, terms=dict(terms),
         budget_s=float(terms.get("budget_s", BUDGET_S)), total_budget_s=float(terms.get("total_budget_s", TOTAL_S)),
@@ -74,10 +74,8 @@ class _Sealed:
         """The sealed text of a credential, "" for none."""
         if credential is None:
             return ""
-        from yunwei.assets import credentials
-
         if credential.pk not in self._done:
-            self._done[credential.pk] = self.sealer.seal(credentials.open_(credential))
+            self._done[credential.pk] = credentials.reseal(credential, self.sealer)
         return self._done[credential.pk]
 
 
@@ -96,15 +94,9 @@ def _target(
 
 
 def pinned(endpoint_ids: Sequence[int]) -> dict[int, dict[str, str]]:
-    """The pinned identity of endpoints: their newest pin that is not refused and, where there is one, confirmed."""
-    out: dict[int, dict[str, str]] = {}
-    for start in range(0, len(endpoint_ids), 500):
-        rows = IdentityPin.objects.filter(
-            endpoint_id__in=endpoint_ids[start : start + 500], refused_at__isnull=True, confirmed_at__isnull=False
-        ).order_by("pinned_at", "id")
-        for pin in rows:
-            out[pin.endpoint_id] = {str(k): str(v) for k, v in pin.fields.items()}
-    return out
+    """What a collector holds endpoints to before it sends a secret: the confirmed pin, else the one that waits."""
+    found = identity.pins_of(endpoint_ids)
+    return {pk: dict(pin.fields) for pk, (confirmed, waiting) in found.items() if (pin := confirmed or waiting)}
 
 
 def export(run_id: str, part: str, zone: str, codes: Iterable[str], terms: Mapping[str, JSON], *, deep: bool,
@@ -121,8 +113,6 @@ def register_control(
     zone: str, protocol: str, address: str, port: int, credential: Mapping[str, str], *, now: datetime
 ) -> Control:
     """Note the control that runs beside a zone's collector; `serve` calls this when it has started it."""
-    from yunwei.assets import credentials
-
     kind = credential.get("kind") or {"snmp": "snmp2c", "redfish": "redfish"}[protocol]
     with transaction.atomic():
         stored = credentials.put(f"control-{zone}-{protocol}", kind, dict(credential), now=now)

@@ -20,13 +20,10 @@ CONTROL_COMPONENT = "control"
 MAX_FAULTS = 200
 #: seconds after which an observation proves nothing, unless the plan says otherwise (terms["fresh_s"])
 FRESH_S = 24 * 3600
+#: the entry of moving fields that holds the collector's own second, and how far apart two looks must be to compare
+WALL, SETTLE_S = "@s", 3
 #: how far a collector's clock may be ahead before its times are not believed
 AHEAD = timedelta(minutes=10)
-#: identifying fields that tell two devices apart, the most telling first
-TELLING = ("serial", "machine_id", "uuid", "base_mac", "engine_id", "ssh_host_key", "certificate")
-#: what factories leave in a serial field
-JUNK = frozenset({"", "0", "none", "n/a", "na", "unknown", "default string", "to be filled by o.e.m.", "not specified",
-                  "0123456789", "1234567890", "system serial number", "00000000"})  # fmt: skip
 #: who answers for it when nothing else is shown: our own tools, or not yet known
 OURS = frozenset({Reason.BUDGET, Reason.CONTROL_SILENT, Reason.COLLECTOR_SILENT, Reason.NOT_SUPPORTED})
 
@@ -110,18 +107,32 @@ def _fault(seen: Observation) -> Fault:
     )  # fmt: skip
 
 
+def moving_of(results: Iterable[DeviceResult]) -> dict[str, dict[str, str]]:
+    """The moving fields by protocol, each with the second in which the collector's own clock stood (`@s`)."""
+    return {r.protocol: {**r.moving, WALL: str(r.counts.get("wall_s", 0))} for r in results if r.moving}
+
+
 def moved(before: Moving, now: Moving) -> bool | None:
     """Whether the moving fields moved since the last sweep; None where there is nothing to compare.
 
     Every protocol that can be compared must have at least one field that moved: a device whose clock and counters all
-    stand still is a recording.
+    stand still is a recording. Two looks within `SETTLE_S` seconds say nothing: a BMC's clock shows whole seconds.
     """
-    answers = [
-        any(before[protocol].get(name) != value for name, value in fields.items() if name in before[protocol])
-        for protocol, fields in now.items()
-        if set(fields) & set(before.get(protocol, {}))
-    ]
+    answers: list[bool] = []
+    for protocol, fields in now.items():
+        last = before.get(protocol, {})
+        both = [name for name in fields if name in last and name != WALL]
+        if not both:
+            continue
+        did = any(last[name] != fields[name] for name in both)
+        if did or _seconds(fields) - _seconds(last) >= SETTLE_S or WALL not in last:
+            answers.append(did)
     return all(answers) if answers else None
+
+
+def _seconds(fields: Mapping[str, str]) -> int:
+    text = fields.get(WALL, "0")
+    return int(text) if text.isdigit() else 0
 
 
 def controls(results: Iterable[DeviceResult]) -> dict[str, bool]:
@@ -141,31 +152,6 @@ def control_fired(result: DeviceResult, by_protocol: Mapping[str, bool]) -> bool
     return by_protocol.get(result.protocol, False)
 
 
-def identity_key(protocol: str, identity: Mapping[str, str]) -> tuple[str, str, str] | None:
-    """What tells this device from all others, None where nothing does (v2c without serial and base MAC)."""
-    for name in TELLING:
-        value = identity.get(name, "").strip()
-        if value and value.lower() not in JUNK:
-            return protocol, name, value
-    return None
-
-
-def duplicates(identities: Iterable[tuple[str, Mapping[str, Mapping[str, str]]]]) -> dict[str, str]:
-    """Assets that answer as one device: asset to the other asset's code. `identities`: (asset, protocol to fields)."""
-    first: dict[tuple[str, str, str], str] = {}
-    found: dict[str, str] = {}
-    for asset, by_protocol in identities:
-        for protocol, identity in by_protocol.items():
-            key = identity_key(protocol, identity)
-            if key is None:
-                continue
-            other = first.setdefault(key, asset)
-            if other != asset:
-                found[asset] = other
-                found.setdefault(other, asset)
-    return found
-
-
 def judge(
     facts: Facts,
     *,
@@ -181,7 +167,7 @@ def judge(
     Blindness hides faults: nothing is closed by a look whose control was silent, whose identity is in doubt, or whose
     answer is stale or frozen.
     """
-    moving = {r.protocol: r.moving for r in facts.results if r.moving}
+    moving = moving_of(facts.results)
     age = now - facts.observed_at
     fresh = timedelta(0) - AHEAD <= age <= timedelta(seconds=fresh_s)
     did_move = moved(before, moving)

@@ -16,7 +16,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from yunwei.accounts.models import Account
-from yunwei.inspect.judging import JUNK, Fault
+from yunwei.assets.identity import JUNK
+from yunwei.inspect.judging import Fault
 from yunwei.inspect.models import PartRow
 from yunwei.inspect.observation import DeviceResult, Part
 from yunwei.kernel.errors import YunweiError

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from yunwei.assets import identity
 from yunwei.assets.models import Asset, Zone
 from yunwei.inspect import findings, identities, judging, keys, parts
 from yunwei.inspect.collect.job import KIND_RESULT, JobError, contents, read_result, signer_of
@@ -137,7 +138,7 @@ def _row(
         evaluated=facts.evaluated, faults=len(faults), unknown=facts.unknown, parts=facts.part_count,
         requests=sum(r.counts.get("requests", 0) + r.counts.get("execs", 0) for r in facts.results),
         identity={r.protocol: r.identity for r in facts.results if r.identity},
-        moving={r.protocol: r.moving for r in facts.results if r.moving},
+        moving=judging.moving_of(facts.results),
         facts={
             "faults": [asdict(f) for f in faults[: judging.MAX_FAULTS]] if verdict is Verdict.FAIL else [],
             "ok": sorted(right) if closes else [],
@@ -193,15 +194,15 @@ def settle(run: Run, *, now: datetime) -> dict[str, JSON]:
 
 def _settle_duplicates(sweeps: Sequence[DeviceSweep]) -> None:
     """Two assets that answer as one device prove nothing about either."""
-    found = judging.duplicates((s.asset.code, s.identity) for s in sweeps)
+    found = identity.duplicates((s.asset.code, protocol, told) for s in sweeps for protocol, told in s.identity.items())
     changed = []
     for sweep in sweeps:
-        other = found.get(sweep.asset.code)
-        if other is None or sweep.reason == Reason.IDENTITY_CHANGED:
+        others = found.get(sweep.asset.code)
+        if others is None or sweep.reason == Reason.IDENTITY_CHANGED:
             continue
         verdict, reason = decide(Seen(sweep.evaluated, sweep.faults, identity_ok=False, problem=Reason.DUPLICATE))
         sweep.verdict, sweep.reason, sweep.cause = str(verdict), str(reason), judging.cause_of(reason)
-        sweep.detail, sweep.facts = _("与 {code} 应答为同一台设备").format(code=other)[:300], {}
+        sweep.detail, sweep.facts = _("与 {code} 应答为同一台设备").format(code=" ".join(others))[:300], {}
         changed.append(sweep)
     DeviceSweep.objects.bulk_update(changed, ["verdict", "reason", "cause", "detail", "facts"], batch_size=100)
 

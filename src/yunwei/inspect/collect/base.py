@@ -7,6 +7,7 @@ is taken as garbage from the device and never reaches another device (sweep.py).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -131,7 +132,8 @@ class Look:
             observations=list(reading.observations) if reading else [],
             parts=list(reading.parts) if reading else [],
             partial=sorted(set(partial or ())),
-            counts=dict(self.trace.counts),
+            # the machine's own second, beside the injected clock: tells two looks in one moment from a frozen device
+            counts={**self.trace.counts, "wall_s": int(time.time())},
             session=self.trace.session,
             control=self.target.control,
         )
