@@ -80,7 +80,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
         database = f"sqlite:///{settings['NAME']}"
         engine_url = f"sqlite:///{tmp_path / 'engine.sqlite3'}"
     found: dict[str, Procedure] = {}
-    procedures.collect((Procedure("probe.run", "探", "probe", "look", (Step("x", lambda ctx: None),)),), found, where="t")
+    procedures.collect(
+        (Procedure("probe.run", "探", "probe", "look", (Step("x", lambda ctx: None),)),), found, where="t"
+    )
     monkeypatch.setattr(procedures, "registry", lambda: found)
     dbos_engine.migrate(engine_url)
     lab = Lab(tmp_path, database, engine_url)

@@ -19,7 +19,7 @@ def contract(instance_folder: Path) -> None:
     target = instance_folder / "contract"
     if not target.exists():
         shutil.copytree(CONTRACTS / "qingpu-2026", target)
-    assert settings.INSTANCE == instance_folder
+    assert instance_folder == settings.INSTANCE
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_wrong_ones_say_the_same_and_the_fifth_locks(client: Client, people):
         response = client.post("/login", {"username": "tenant", "password": "x"})
         assert response.status_code == 403
     known = response.content.decode()
-    assert known.replace("tenant", "") .count("账号或口令不对") == unknown.count("账号或口令不对") == 1
+    assert known.replace("tenant", "").count("账号或口令不对") == unknown.count("账号或口令不对") == 1
     assert log_in(client, "tenant", "tenant") == 403, "locked: the right password does not open it"
     Account.objects.filter(username="tenant").update(locked_until=timezone.now() - timedelta(seconds=1))
     assert log_in(client, "tenant", "tenant") == 302
