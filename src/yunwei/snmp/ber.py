@@ -94,6 +94,8 @@ def read_bytes(data: bytes, pos: int, end: int, name: str) -> tuple[bytes, int]:
 
 def encode_int(number: int, tag: int = t.INTEGER) -> bytes:
     """A two's-complement integer in its shortest form (also right for the unsigned types: a leading zero byte)."""
+    if 0 <= number < 0x80:
+        return bytes((tag, 1, number))
     size = (number if number >= 0 else ~number).bit_length() // 8 + 1
     return tlv(tag, number.to_bytes(size, "big", signed=True))
 

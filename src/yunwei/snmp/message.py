@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from yunwei.snmp import ber
 from yunwei.snmp.ber import garbage
-from yunwei.snmp.values import GAUGE32, INTEGER, OCTET_STRING, OID, SEQUENCE, Value
+from yunwei.snmp.values import COUNTER32, COUNTER64, GAUGE32, INTEGER, OCTET_STRING, OID, SEQUENCE, TIMETICKS, Value
 
 GET = 0xA0
 GETNEXT = 0xA1
@@ -120,30 +120,31 @@ def parse_varbinds(data: bytes, pos: int, end: int) -> list[Varbind]:
     The last check, that the value ends where its varbind ends, holds all the others inside their bounds.
     """
     out: list[Varbind] = []
+    append = out.append
     try:
         while pos < end:
+            length = data[pos + 1]
             if data[pos] != SEQUENCE:
                 raise garbage("varbind is no SEQUENCE")
-            length = data[pos + 1]
-            pos += 2
-            if length >= 0x80:
-                _tag, pos, stop = ber.read(data, pos - 2, end)
-            else:
+            if length < 0x80:
+                pos += 2
                 stop = pos + length
-            length = data[pos + 1]
-            if data[pos] != OID or not length or stop > end:
-                raise garbage("varbind name")
-            start = pos + 2
-            if length >= 0x80:
-                _tag, start, value = ber.read(data, pos, stop)
             else:
+                _tag, pos, stop = ber.read(data, pos, end)
+            length = data[pos + 1]
+            if data[pos] != OID:
+                raise garbage("varbind name")
+            if length < 0x80:
+                start = pos + 2
                 value = start + length
+            else:
+                _tag, start, value = ber.read(data, pos, stop)
             length = data[value + 1]
             if length >= 0x80:
                 length = ber.read(data, value, stop)[2] - value - 2
-            if value + 2 + length != stop or start == value:
+            if value + 2 + length != stop or stop > end or start == value:
                 raise garbage("varbind value")
-            out.append((data[start:value], data[value:stop]))
+            append((data[start:value], data[value:stop]))
             pos = stop
     except IndexError:
         raise garbage("varbind cut off") from None
@@ -153,6 +154,8 @@ def parse_varbinds(data: bytes, pos: int, end: int) -> list[Varbind]:
 #: values remembered by their element; only what repeats (states, flags, gauges, names), never counters
 known_values: dict[bytes, Value] = {}
 _REPEATS = frozenset({INTEGER, OCTET_STRING, OID, GAUGE32})
+_COUNTERS = {COUNTER32: 4, COUNTER64: 8, TIMETICKS: 4}
+_new = tuple.__new__
 
 
 def value_of(element: bytes) -> Value:
@@ -160,9 +163,12 @@ def value_of(element: bytes) -> Value:
     value = known_values.get(element)
     if value is not None:
         return value
+    tag = element[0]
+    if tag in _COUNTERS and len(element) <= 2 + _COUNTERS[tag] and len(element) == 2 + element[1] > 2:
+        return _new(Value, (tag, int.from_bytes(element[2:], "big")))  # half of a walk; no leading zero, no length form
     _tag, start, stop = ber.read(element, 0, len(element))
-    value = ber.decode_value(element[0], element[start:stop])
-    if len(element) <= 40 and element[0] in _REPEATS:
+    value = ber.decode_value(tag, element[start:stop])
+    if len(element) <= 40 and tag in _REPEATS:
         if len(known_values) >= 50_000:
             known_values.clear()
         known_values[element] = value
