@@ -163,8 +163,8 @@ def value_of(element: bytes) -> Value:
     value = known_values.get(element)
     if value is not None:
         return value
-    tag = element[0]
-    if tag in _COUNTERS and len(element) <= 2 + _COUNTERS[tag] and len(element) == 2 + element[1] > 2:
+    tag = element[0] if element else 0
+    if tag in _COUNTERS and 2 < len(element) <= 2 + _COUNTERS[tag] and element[1] == len(element) - 2:
         return _new(Value, (tag, int.from_bytes(element[2:], "big")))  # half of a walk; no leading zero, no length form
     _tag, start, stop = ber.read(element, 0, len(element))
     value = ber.decode_value(tag, element[start:stop])
