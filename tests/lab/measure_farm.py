@@ -56,7 +56,7 @@ async def ask_agents(endpoints: list[dict[str, Any]], *, v3: bool = False, table
             if v3:
                 login = V3(*(user[f] for f in ("user", "auth_proto", "auth_password", "priv_proto", "priv_password")))
             session = client.session(endpoint["address"], endpoint["port"], login, timeout=5.0, retries=2)
-            assert (await session.get(OIDS))[OIDS[0]].as_text()
+            assert len(await session.get(OIDS)) == len(OIDS)  # some captures have no sysName
             if table:
                 assert (await session.columns(COLUMNS)).whole
 

@@ -304,7 +304,7 @@ async def test_endless_collection_always_promises_a_next_page(https):
             body = await client.get(uri)
             seen |= {member["@odata.id"] for member in body["Members"]}
             uri = body["Members@odata.nextLink"]
-        assert len(seen) == 100
+        assert len(seen) == 5 + 19 * 5
         farm.set_fault(BMC, "endless", on=False)
         assert "Members@odata.nextLink" not in await client.get("/redfish/v1/Systems/1/Memory")
 

@@ -116,8 +116,7 @@ async def test_fan_failed_by_the_samples_own_recipe():
     ("fault", "oid", "value"),
     [
         ("psu_lost", "1.3.6.1.2.1.99.1.1.1.4.121", "0"),
-        ("disk_predicted", "1.3.6.1.2.1.25.3.2.1.5.2", "3"),
-        ("health_misplaced", "1.3.6.1.2.1.25.3.2.1.5.3", "42"),
+        ("health_misplaced", "1.3.6.1.2.1.2.2.1.8.1", "42"),
     ],
 )
 async def test_content_faults(fault: str, oid: str, value: str):

@@ -230,7 +230,8 @@ def _endless(path: str, body: bytes, asked: Mapping[str, list[str]]) -> bytes:
     parsed = orjson.loads(body)
     skip = asked.get("$skip", ["0"])[0]
     start = int(skip) if skip.isdigit() else 0
-    parsed["Members"] = [{"@odata.id": f"{path}/{start + i + 1}"} for i in range(PAGE)]
+    if start:  # the first page is as it was: only who follows the pages can know
+        parsed["Members"] = [{"@odata.id": f"{path}/more-{start + i}"} for i in range(PAGE)]
     parsed["Members@odata.count"] = start + 2 * PAGE
     parsed["Members@odata.nextLink"] = f"{path}?$skip={start + PAGE}"
     return orjson.dumps(parsed)

@@ -104,9 +104,14 @@ class Tree:
                 break
             links += [clean(member.get("@odata.id")) for member in members(body)]
             following = body.get("Members@odata.nextLink")
-            if len(links) >= MAX_MEMBERS or not isinstance(following, str):
+            if not isinstance(following, str):
+                break
+            if len(links) >= MAX_MEMBERS:
+                self.partial.append(f"{uri}: more than {MAX_MEMBERS} members")
                 break
             body = await self.read(following)
+        else:  # pages were left unread: what hangs there was not seen, and blind is not clean
+            self.partial.append(f"{uri}: pages without end")
         return await self.all(links[:MAX_MEMBERS])
 
 
