@@ -11,9 +11,11 @@ from django.conf import settings
 @pytest.fixture(scope="session", autouse=True)
 def instance_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The instance that all tests of this process stand on; its key signs the heads."""
+    from yunwei.assets import credentials
     from yunwei.ledger import keys
 
     folder = tmp_path_factory.mktemp("instance")
     settings.INSTANCE = folder
     keys.create(folder)
+    credentials.create_key(folder / "keys")
     return folder

@@ -29,6 +29,7 @@ def read_word(content: bytes, where: str) -> tuple[list[str], list[str]]:
     if "word/document.xml" not in names:
         hint = _("请用办公软件另存为 .docx")
         raise ReaderError(_("不是 Word 文档"), where=where, hint=hint)
+    archive.refuse_doctype(content, where=where)
     try:
         document = docx.Document(io.BytesIO(content))
         body = document.element.body
