@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-
 from tests.inspect.helpers import NOW, SEED, server, spec, switch
+
 from yunwei.accounts.models import Account, Organisation
 from yunwei.assets import credentials, identity
 from yunwei.assets.models import Asset, Endpoint, Place, Zone
@@ -105,8 +105,12 @@ def site(db: None, farm_process: FarmProcess, tmp_path: Path) -> Iterator[Site]:
     observers, runs._observers[:] = list(runs._observers), [o for o in runs._observers if o[0] == 10]
     a = Organisation.objects.create(code="A", name="甲", party="A")
     b = Organisation.objects.create(code="B", name="乙", party="B")
-    client = Account.objects.create(username="client", display_name="甲", role="a_manager", organisation=a, password="x")
-    vendor = Account.objects.create(username="vendor", display_name="乙", role="b_manager", organisation=b, password="x")
+    client = Account.objects.create(
+        username="client", display_name="甲", role="a_manager", organisation=a, password="x"
+    )
+    vendor = Account.objects.create(
+        username="vendor", display_name="乙", role="b_manager", organisation=b, password="x"
+    )
     zone = Zone.objects.create(code="gov", name="政务外网区")
     Place.objects.create(code="room", name="机房")
     made = Site(farm_process, ManualClock(NOW), client, vendor, zone)

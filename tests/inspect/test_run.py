@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.inspect.conftest import DEVICES, Site
+
 from yunwei.assets import identity
 from yunwei.assets.models import Asset, Endpoint
 from yunwei.inspect import findings, services
@@ -83,7 +83,9 @@ def test_findings_open_stay_and_close_only_when_seen_right(site: Site):
     site.sweep()
     again = Finding.objects.filter(asset__code="sw-2", closed_at__isnull=True)
     assert {f.recurrence for f in again} == {1}
-    kinds = list(Intake.objects.filter(subject="sw-2", kind__startswith="inspect.finding").values_list("kind", flat=True))
+    kinds = list(
+        Intake.objects.filter(subject="sw-2", kind__startswith="inspect.finding").values_list("kind", flat=True)
+    )
     assert kinds.count("inspect.finding.opened") == 2 * len(opened)
     assert kinds.count("inspect.finding.closed") == len(opened)
 
@@ -187,7 +189,9 @@ def test_shrinking_the_inventory_raises_no_coverage(site: Site):
 def test_no_secret_is_in_database_ledger_or_artifacts(site: Site, tmp_path):
     all_of(site)
     run = site.sweep()
-    secrets = {v.encode() for d in DEVICES.values() for k, v in d.credential().items() if k in ("community", "password")}
+    secrets = {
+        v.encode() for d in DEVICES.values() for k, v in d.credential().items() if k in ("community", "password")
+    }
     rows = [bytes(i.body) for i in Intake.objects.all()]
     rows += [p.read_bytes() for p in (tmp_path / "data" / "artifacts").rglob("*") if p.is_file()]
     sweep = DeviceSweep.objects.filter(run_id=run.id, asset__code="sw-1").get()

@@ -7,11 +7,16 @@ keeps its own key and hands over `keys/collector-<zone>.pub`, whose presence mak
 from __future__ import annotations
 
 import os
+import secrets
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from django.db import transaction
+
 from yunwei.gm import sm2
 from yunwei.inspect.collect.job import JobError, Keyring
+from yunwei.ledger import services as ledger
 from yunwei.ledger.keys import instance
 
 
@@ -24,7 +29,7 @@ def make(path: Path) -> sm2.PrivateKey:
     """The private key at a path, made at first use (0600). Raises JobError when others may read it."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name}.{os.getpid()}")
+        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
             f.write(sm2.generate().to_pem())
             f.flush()
@@ -75,6 +80,16 @@ def _ring(path: Path, fingerprint: str) -> Keyring:  # noqa: ARG001 - a changed 
 def keyring(zone: str) -> Keyring:
     """What opens and seals for the collector on this machine."""
     return _ring(folder() / f"collector-{_plain(zone)}.pem", collector(zone).public.fingerprint)
+
+
+def trust(zone: str, pem: bytes, *, now: datetime, actor: str = "system:cli") -> str:
+    """Note the public key of a zone's collector elsewhere, in the ledger too; returns its fingerprint."""
+    public = sm2.PublicKey.from_pem(pem)
+    path = folder() / f"collector-{_plain(zone)}.pub"
+    with transaction.atomic():
+        ledger.record("inspect.collector.trusted", zone, {"key": public.fingerprint}, at=now, actor=actor)
+        path.write_bytes(public.to_pem())
+    return public.fingerprint
 
 
 def _plain(zone: str) -> str:
