@@ -12,7 +12,7 @@ from yunwei.contract.check import check
 
 ROOM = Path(__file__).resolve().parents[2] / "src" / "yunwei" / "contract"
 PROCEDURES = {"hardware.inspect", "hardware.deep"}
-C, D, CL, O, OI, P = (
+C, D, CL, OB, OI, P = (
     "contract.yaml", "documents.yaml", "clauses.yaml", "obligations.yaml", "open_items.yaml", "plan.yaml",
 )  # fmt: skip
 
@@ -27,13 +27,13 @@ FAULTS = [
     ("schema.type", C, "share: 70", "share: [70]", "share: [70]"),
     ("schema.type", C, "number: 11N4251906122026201", "number:", "number:"),
     ("schema.type", C, "number: 11N4251906122026201", "number: !!python/name:os.system x", "number:"),
-    ("schema.type", O, "kind: pay\n    proof: [付款凭证]\n    trigger: invoice_received_first", "kind: money\n    proof: [付款凭证]\n    trigger: invoice_received_first", "kind: money"),
+    ("schema.type", OB, "kind: pay\n    proof: [付款凭证]\n    trigger: invoice_received_first", "kind: money\n    proof: [付款凭证]\n    trigger: invoice_received_first", "kind: money"),
     ("id.duplicate", C, "- id: R2", "- id: R1  # twice", "# twice"),
     ("id.duplicate", D, "id: nda,", "id: contract,", "保密协议（"),
     ("id.duplicate", D, "id: requirement\n", "id: standard\n", "id: standard\n    clause: 4.1.1"),
     ("id.duplicate", CL, "- id: 1.2\n", "- id: 1.1 # twice\n", "# twice"),
-    ("id.duplicate", O, "- id: R3\n", "- id: R2 # twice\n", "# twice"),
-    ("id.duplicate", O, "id: invoice_received_balance,", "id: invoice_received_first,", "Equal invoice for the balance"),
+    ("id.duplicate", OB, "- id: R3\n", "- id: R2 # twice\n", "# twice"),
+    ("id.duplicate", OB, "id: invoice_received_balance,", "id: invoice_received_first,", "Equal invoice for the balance"),
     ("id.duplicate", OI, "- id: fax-b\n", "- id: fax-a # twice\n", "# twice"),
     ("id.duplicate", C, "- id: balance", "- id: first # twice", "# twice"),
     ("id.duplicate", P, "obligation: S1.2\n", "obligation: S1.1-walk # twice\n", "# twice"),
@@ -48,25 +48,25 @@ FAULTS = [
     ("clause.unknown", D, "clause: 8.1.2}", "clause: 8.9}", "clause: 8.9}"),
     ("clause.unknown", D, "clause: 4.1.1", "clause: 4.1.11", "clause: 4.1.11"),
     ("clause.unknown", D, "id: bid, rank: 3.4", "id: bid, rank: 3.44", "rank: 3.44"),
-    ("clause.unknown", O, "clauses: [2.1-R3]", "clauses: [2.1-R33]", "clauses: [2.1-R33]"),
-    ("clause.unknown", O, "by: A, clause: 4.3.3}", "by: A, clause: 4.3.33}", "clause: 4.3.33}"),
+    ("clause.unknown", OB, "clauses: [2.1-R3]", "clauses: [2.1-R33]", "clauses: [2.1-R33]"),
+    ("clause.unknown", OB, "by: A, clause: 4.3.3}", "by: A, clause: 4.3.33}", "clause: 4.3.33}"),
     ("clause.unknown", OI, "clause: 5.1\n", "clause: 5.11\n", "clause: 5.11"),
     ("event.unknown", C, "anchors: [contract_effective,", "anchors: [contract_efective,", "anchors: [contract_efective"),
-    ("event.unknown", O, "trigger: paper_handed_over", "trigger: paper_handed", "trigger: paper_handed\n"),
-    ("event.unknown", O, "unit: working_day, basis: contract, anchor: paper_handed_over", "unit: working_day, basis: contract, anchor: paper", "anchor: paper}"),
+    ("event.unknown", OB, "trigger: paper_handed_over", "trigger: paper_handed", "trigger: paper_handed\n"),
+    ("event.unknown", OB, "unit: working_day, basis: contract, anchor: paper_handed_over", "unit: working_day, basis: contract, anchor: paper", "anchor: paper}"),
     ("event.unknown", P, "anchor: staff_rejected", "anchor: staff", "anchor: staff}"),
-    ("event.name", O, "{id: plan_submitted", "{id: Plan-submitted", "id: Plan-submitted"),
-    ("event.by", O, "title_en: Fault reported, by: AB", "title_en: Fault reported, by: C", "Fault reported"),
+    ("event.name", OB, "{id: plan_submitted", "{id: Plan-submitted", "id: Plan-submitted"),
+    ("event.by", OB, "title_en: Fault reported, by: AB", "title_en: Fault reported, by: C", "Fault reported"),
     ("money.capitals", C, "capitals: 贰佰零玖万壹仟捌佰元整", "capitals: 贰佰零玖万壹仟玖佰元整", "capitals: 贰佰零玖万"),
     ("money.capitals", C, "capitals: 陆拾贰万柒仟伍佰肆拾元整", "capitals: 六十二万", "六十二万"),
     ("money.share_amount", C, "amount: 1464260.00", "amount: 1464260.02", "1464260.02"),
     ("money.shares", C, "share: 30", "share: 29", "instalments:\n"),
     ("money.sum", C, "amount: 627540.00", "amount: 627540.01", "instalments:\n"),
     ("instalment.no_anchor", C, "anchors: [contract_effective, invoice_received_first]", "anchors: []", "- id: first"),
-    ("instalment.unknown", O, "by: A, clause: 5.2.1a, instalment: first", "by: A, clause: 5.2.1a, instalment: zero", "instalment: zero"),
-    ("instalment.unknown", O, "    instalment: balance", "    instalment: rest", "instalment: rest"),
-    ("instalment.missing", O, "    instalment: balance\n", "", "- id: P2"),
-    ("instalment.unpaid", O, "    instalment: balance\n", "", None),
+    ("instalment.unknown", OB, "by: A, clause: 5.2.1a, instalment: first", "by: A, clause: 5.2.1a, instalment: zero", "instalment: zero"),
+    ("instalment.unknown", OB, "    instalment: balance", "    instalment: rest", "instalment: rest"),
+    ("instalment.missing", OB, "    instalment: balance\n", "", "- id: P2"),
+    ("instalment.unpaid", OB, "    instalment: balance\n", "", None),
     ("instalment.deadline", C, "days: 10\n    unit: working_day\n  - id: balance", "days: 11\n    unit: working_day\n  - id: balance", None),
     ("instalment.anchor", C, "anchors: [contract_effective, invoice_received_first]", "anchors: [contract_effective]", None),
     ("period.reversed", C, "end: 2027-02-03", "end: 2025-02-03", "end: 2025-02-03"),
@@ -85,31 +85,31 @@ FAULTS = [
     ("clause.figure", CL, "unit: person,", "unit: persons,", "unit: persons"),
     ("clause.same_as", CL, "same_as: 7.2.20", "same_as: 7.2.99", "same_as: 7.2.99"),
     ("clause.same_as", CL, "same_as: 7.2.20", "same_as: 9.1¶2", "same_as: 9.1¶2"),
-    ("clause.no_obligation", O, "clauses: [7.2.13]", "clauses: [7.2.14]", None),
+    ("clause.no_obligation", OB, "clauses: [7.2.13]", "clauses: [7.2.14]", None),
     ("open.owner", OI, "owner: A\n    blocks: document.cover_number", "owner: C\n    blocks: document.cover_number", "owner: C"),
     ("open.blocks", OI, "blocks: payment.price", "blocks: payment.price, payment.balance", "payment.price, "),
     ("open.blocks", OI, "blocks: payment.price", 'blocks: ""', 'blocks: ""'),
     ("schema.missing", OI, "    owner: A\n    blocks: document.cover_number\n", "", "- id: internal-number"),
     ("open.closed_by", OI, "blocks: payment.price\n", "blocks: payment.price\n    closed_by: nda\n", "closed_by: nda"),
-    ("obligation.no_clause", O, "clauses: [2.1-R4]", "clauses: []", "- id: R4"),
-    ("obligation.no_proof", O, "proof: [考勤与顶岗记录]", "proof: []", "- id: R4"),
-    ("obligation.no_proof", O, "proof: [考勤与顶岗记录]", 'proof: [" "]', "- id: R4"),
-    ("proof.confirmed_by", O, "written: true\n    confirmed_by: AB\n  - id: F2", "written: true\n    confirmed_by: A\n  - id: F2", None),
-    ("proof.confirmed_by", O, "proof: [考勤与顶岗记录]\n    confirmed_by: A", "proof: [考勤与顶岗记录]\n    confirmed_by: B", "confirmed_by: B\n\n  # 三"),
-    ("proof.confirmed_by", O, "proof: [考勤与顶岗记录]\n    confirmed_by: A\n", "proof: [考勤与顶岗记录]\n", "- id: R4"),
-    ("selector.kind", O, "    procedure: hardware.deep\n    selector: {kinds: [device, host]}", "    procedure: hardware.deep\n    selector: {kinds: [toaster]}", "toaster"),
-    ("obligation.trigger_and_cadence", O, "trigger: system_changed\n", "trigger: system_changed\n    cadence: {every: day, basis: statute}\n    statute: x\n", "- id: A3"),
+    ("obligation.no_clause", OB, "clauses: [2.1-R4]", "clauses: []", "- id: R4"),
+    ("obligation.no_proof", OB, "proof: [考勤与顶岗记录]", "proof: []", "- id: R4"),
+    ("obligation.no_proof", OB, "proof: [考勤与顶岗记录]", 'proof: [" "]', "- id: R4"),
+    ("proof.confirmed_by", OB, "written: true\n    confirmed_by: AB\n  - id: F2", "written: true\n    confirmed_by: A\n  - id: F2", None),
+    ("proof.confirmed_by", OB, "proof: [考勤与顶岗记录]\n    confirmed_by: A", "proof: [考勤与顶岗记录]\n    confirmed_by: B", "confirmed_by: B\n\n  # 三"),
+    ("proof.confirmed_by", OB, "proof: [考勤与顶岗记录]\n    confirmed_by: A\n", "proof: [考勤与顶岗记录]\n", "- id: R4"),
+    ("selector.kind", OB, "    procedure: hardware.deep\n    selector: {kinds: [device, host]}", "    procedure: hardware.deep\n    selector: {kinds: [toaster]}", "toaster"),
+    ("obligation.trigger_and_cadence", OB, "trigger: system_changed\n", "trigger: system_changed\n    cadence: {every: day, basis: statute}\n    statute: x\n", "- id: A3"),
     ("obligation.never_due", P, "  - obligation: S1.2\n    cadence: {every: day, basis: plan, due_time: \"18:00\"}\n", "", None),
-    ("procedure.unknown", O, "procedure: hardware.deep", "procedure: hardware.sleep", "hardware.sleep"),
+    ("procedure.unknown", OB, "procedure: hardware.deep", "procedure: hardware.sleep", "hardware.sleep"),
     ("cadence.every", P, "- obligation: S1.1-quarter\n    cadence: {every: quarter", "- obligation: S1.1-quarter\n    cadence: {every: fortnight", "fortnight"),
     ("cadence.due_time", P, "- obligation: S3.1\n    cadence: {every: day, basis: plan, due_time: \"18:00\"}", "- obligation: S3.1\n    cadence: {every: day, basis: plan, due_time: \"25:00\"}", "25:00"),
     ("cadence.day", P, "weekday: 1}", "weekday: 8}", "weekday: 8}"),
     ("deadline.negative", P, "{n: 4, unit: hour", "{n: -4, unit: hour", "n: -4"),
-    ("basis.not_in_clause", O, "{n: 3, unit: working_day, basis: contract", "{n: 2, unit: working_day, basis: contract", "n: 2, unit: working_day, basis: contract"),
-    ("basis.not_in_clause", O, "{n: 15, unit: calendar_day, basis: contract", "{n: 15, unit: working_day, basis: contract", "n: 15, unit: working_day, basis: contract, anchor: force"),
-    ("basis.vague", O, "trigger: system_changed\n", "trigger: system_changed\n    deadline: {n: 1, unit: working_day, basis: contract}\n", "n: 1, unit: working_day, basis: contract}"),
-    ("basis.no_statute", O, "    statute: 政府采购法 47\n", "", "{n: 7, unit: working_day, basis: statute"),
-    ("basis.plan_in_contract", O, "{n: 3, unit: working_day, basis: contract", "{n: 3, unit: working_day, basis: plan", "basis: plan"),
+    ("basis.not_in_clause", OB, "{n: 3, unit: working_day, basis: contract", "{n: 2, unit: working_day, basis: contract", "n: 2, unit: working_day, basis: contract"),
+    ("basis.not_in_clause", OB, "{n: 15, unit: calendar_day, basis: contract", "{n: 15, unit: working_day, basis: contract", "n: 15, unit: working_day, basis: contract, anchor: force"),
+    ("basis.vague", OB, "trigger: system_changed\n", "trigger: system_changed\n    deadline: {n: 1, unit: working_day, basis: contract}\n", "n: 1, unit: working_day, basis: contract}"),
+    ("basis.no_statute", OB, "    statute: 政府采购法 47\n", "", "{n: 7, unit: working_day, basis: statute"),
+    ("basis.plan_in_contract", OB, "{n: 3, unit: working_day, basis: contract", "{n: 3, unit: working_day, basis: plan", "basis: plan"),
     ("basis.contract_in_plan", P, "{n: 4, unit: hour, basis: plan", "{n: 4, unit: hour, basis: contract", "basis: contract"),
     ("basis.contract_in_plan", P, "crit_low: 30, unit: d}", "crit_low: 30, unit: d, basis: statute}", "basis: statute"),
     ("plan.unknown_obligation", P, "obligation: S4.9", "obligation: S9.9", "obligation: S9.9"),
@@ -119,6 +119,10 @@ FAULTS = [
     ("plan.loosens_contract", P, "  - obligation: R4\n", "  - obligation: R3\n    deadline: {n: 3, unit: calendar_day, basis: plan, anchor: request_received}\n  - obligation: R4\n", "n: 3, unit: calendar_day"),
     ("plan.cadence_on_trigger", P, "  - obligation: R4\n", "  - obligation: R3\n    cadence: {every: week, basis: plan}\n  - obligation: R4\n", None),
     ("limit.duplicate", P, '{kind: storage, component: "inode/*"', '{kind: storage, component: ""', 'component: ""'),
+    ("limit.empty", P, "warn_high: 27, crit_high: 32", "warn_high: nan", "warn_high: nan"),
+    ("clause.exempts", CL, "    exempts: damage\n", "", "- id: 7.2.10"),
+    ("clause.exempts", CL, "    exempts: damage\n", "    exempts: everything\n", "- id: 7.2.10"),
+    ("clause.exempts", CL, "kinds: [RB]\n    who: B\n    gist: 乙方取得约定报酬", "kinds: [RB]\n    exempts: damage\n    who: B\n    gist: 乙方取得约定报酬", "- id: 7.2.1\n"),
     ("limit.empty", P, "warn_low: 90, crit_low: 30, unit: d", "unit: d", "kind: warranty"),
     ("limit.reversed", P, "warn_high: 27, crit_high: 32", "warn_high: 33, crit_high: 32", "warn_high: 33"),
     ("limit.reversed", P, "warn_low: 90, crit_low: 30", "warn_low: 20, crit_low: 30", "warn_low: 20"),
@@ -126,7 +130,9 @@ FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "file", "old", "new", "at"), FAULTS, ids=[f"{n}-{f[0]}" for n, f in enumerate(FAULTS)])
+@pytest.mark.parametrize(
+    ("code", "file", "old", "new", "at"), FAULTS, ids=[f"{n}-{f[0]}" for n, f in enumerate(FAULTS)]
+)
 def test_fault_is_named_with_its_line(spoil: Spoil, code: str, file: str, old: str, new: str, at: str | None) -> None:
     folder = spoil(file, old, new)
     problems = [p for p in check(folder, known_procedures=PROCEDURES) if p.code == code]
@@ -172,19 +178,21 @@ def test_structural_errors_of_several_files_come_together(spoil: Spoil) -> None:
 
 @pytest.mark.parametrize("word", ["及时", "尽快", "定期"])
 def test_a_vague_word_never_becomes_a_contract_number(spoil: Spoil, word: str) -> None:
-    folder = spoil(O, "    trigger: defect_found\n    vague: 及时\n", f"    trigger: defect_found\n    vague: {word}\n"
+    folder = spoil(OB, "    trigger: defect_found\n    vague: 及时\n", f"    trigger: defect_found\n    vague: {word}\n"
         "    deadline: {n: 24, unit: hour, basis: contract, anchor: defect_found}\n")  # fmt: skip
-    assert [p.code for p in check(folder) if p.file == O] == ["basis.vague"]
+    assert [p.code for p in check(folder) if p.file == OB] == ["basis.vague"]
 
 
 def test_hiding_the_vague_word_does_not_help(spoil: Spoil) -> None:
-    folder = spoil(O, "    trigger: defect_found\n    vague: 及时\n", "    trigger: defect_found\n"
+    folder = spoil(OB, "    trigger: defect_found\n    vague: 及时\n", "    trigger: defect_found\n"
         "    deadline: {n: 24, unit: hour, basis: contract, anchor: defect_found}\n")  # fmt: skip
-    assert [p.code for p in check(folder) if p.file == O] == ["basis.not_in_clause"]
+    assert [p.code for p in check(folder) if p.file == OB] == ["basis.not_in_clause"]
 
 
 def test_a_cadence_claimed_for_the_contract_needs_its_figure(spoil: Spoil) -> None:
-    folder = spoil(O, "cadence: {every: week, basis: contract", "cadence: {every: day, basis: contract", "yunting-2027")
+    folder = spoil(
+        OB, "cadence: {every: week, basis: contract", "cadence: {every: day, basis: contract", "yunting-2027"
+    )
     assert [p.code for p in check(folder)] == ["basis.not_in_clause"]
 
 
@@ -196,7 +204,7 @@ def test_a_plan_may_not_look_less_often_than_the_contract(spoil: Spoil) -> None:
 
 
 def test_unknown_procedures_are_only_asked_for_when_the_known_are_given(spoil: Spoil) -> None:
-    folder = spoil(O, "procedure: hardware.deep", "procedure: hardware.sleep")
+    folder = spoil(OB, "procedure: hardware.deep", "procedure: hardware.sleep")
     assert check(folder) == []
     assert [p.code for p in check(folder, known_procedures=PROCEDURES)] == ["procedure.unknown"]
 
@@ -205,5 +213,9 @@ def test_every_code_of_the_checker_has_a_test() -> None:
     sources = [*ROOM.glob("check_*.py"), ROOM / "findings.py", ROOM / "folder.py"]
     codes = {c for f in sources for c in re.findall(r'"([a-z]+\.[a-z_]+)"', f.read_text()) if not c.endswith(".yaml")}
     codes -= {"file.unreadable"}  # a disk that fails to read; not brought about here
-    tested = set(re.findall(r'"([a-z]+\.[a-z_]+)"', Path(__file__).read_text() + (Path(__file__).parent / "test_folder.py").read_text()))
+    tested = set(
+        re.findall(
+            r'"([a-z]+\.[a-z_]+)"', Path(__file__).read_text() + (Path(__file__).parent / "test_folder.py").read_text()
+        )
+    )
     assert codes - tested == set()

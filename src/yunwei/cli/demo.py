@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.progress import Progress, TaskID
 from yunwei.cli import common
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
-from yunwei.lab import district
+from yunwei.lab import district, real
 from yunwei.lab.serve import FarmProcess
 from yunwei.server import instance
 from yunwei.server import serve as server
@@ -46,6 +47,13 @@ def contract_folder() -> Path:
     return found
 
 
+def _parties() -> list[tuple[str, str, str]]:
+    """Both sides as the contract names them: code, name, side."""
+    from yunwei.contract.folder import load
+
+    return [(party.role, party.name, party.role) for party in load(contract_folder()).contract.parties]
+
+
 def contract_day(real_now: datetime) -> datetime:
     """Now, or the same time on the last day of the contract once its term is over (or on the first before it)."""
     from zoneinfo import ZoneInfo
@@ -67,12 +75,14 @@ class Stage:
     children: server.Children = field(default_factory=server.Children)
     controls: server.Controls = field(default_factory=server.Controls)
     farm: FarmProcess | None = None
+    stack: ExitStack = field(default_factory=ExitStack)
 
     def stop(self) -> None:
         self.children.stop()
         self.controls.stop()
         if self.farm is not None:
             self.farm.stop()
+        self.stack.close()
 
 
 def play(folder: Path, *, once: bool, as_json: bool, port: int) -> None:
@@ -107,7 +117,7 @@ def _prepare(folder: Path, stage: Stage, bar: Progress, *, port: int, web: bool)
         folder,
         instance.Blueprint(
             contract=contract_folder(),
-            organisations=district.ORGANISATIONS,
+            organisations=[*_parties(), *district.ORGANISATIONS],
             people=people,
             port=port or _free_port(),
             demo=True,
@@ -115,7 +125,7 @@ def _prepare(folder: Path, stage: Stage, bar: Progress, *, port: int, web: bool)
         ),
     )
     bar.advance(task)
-    _register(stage.farm)
+    _register(stage, stage.farm)
     stage.controls.register(common.now())
     bar.advance(task)
     server.start(stage.children, instance.folder(), web=web)
@@ -136,8 +146,45 @@ def _free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def _register(farm: FarmProcess) -> None:
-    """The district's zones, rooms, credentials and assets, by the same import that a site uses."""
+def _register(stage: Stage, farm: FarmProcess) -> None:
+    """The district's credentials and inventory, by the same services that a site uses."""
+    from yunwei.assets import tables
+
+    told = {(e["protocol"], e["name"]): e for e in farm.endpoints}
+    rows = []
+    for item in district.equipment():
+        endpoint = told[item.model.protocol, item.code]
+        rows.append(district.row(item, endpoint["port"], _credential(endpoint["credential"])))
+    rows += [district.self_row(), *_real_hosts(stage)]
+    content = district.csv(rows)
+    report = tables.import_table(content, "district.csv", actor="b_engineer", now=common.now())
+    if report.problems:
+        first = report.problems[0]
+        raise DemoError(first.why, where=f"district.csv:{first.row} {first.column}", hint=first.what_to_do)
+
+
+def _credential(content: dict[str, str], name: str = "") -> str:
+    """Store a login of the lab under a name, the farm's under its kind; returns the name."""
+    from yunwei.assets import credentials
+
+    name = name or f"lab-{content['kind']}"
+    credentials.put(name, content["kind"], content, now=common.now(), actor="b_engineer")
+    return name
+
+
+def _real_hosts(stage: Stage) -> list[dict[str, str]]:
+    """Real sshd and snmpd where they are installed."""
+    rows = []
+    if real.installed("sshd"):
+        for number, address in district.SSH_HOSTS:  # an sshd each: two hosts with one host key would be one host
+            sshd = stage.stack.enter_context(real.Sshd())
+            name = _credential(sshd.credential(), f"lab-ssh-{number}")
+            rows.append(district.host_row(number, "ssh", address, sshd.port, name))
+    if real.installed("snmpd"):
+        snmpd = stage.stack.enter_context(real.Snmpd(address=district.SNMPD_HOST, community="lab-snmpd"))
+        name = _credential(snmpd.credential(), "lab-snmpd")
+        rows.append(district.host_row(9, "snmp", district.SNMPD_HOST, snmpd.port, name))
+    return rows
 
 
 def _play_day(stage: Stage, bar: Progress) -> None:
@@ -165,7 +212,7 @@ def _first_contact() -> str:
 
     now = common.now()
     scope = {"assets": list(Asset.objects.filter(retired_at__isnull=True).values_list("code", flat=True))}
-    run_id = f"contact:first:{now:%Y-%m-%d}:1"
+    run_id = f"contact:first:{now:%Y%m%dT%H%M}:1"
     runs.submit(run_id, "hardware.inspect", scope, {"baseline": scope["assets"]}, {"why": "first contact"}, now=now)
     return run_id
 
@@ -254,8 +301,11 @@ def _settle(stage: Stage) -> None:
 
 def summary() -> dict[str, Any]:
     """What the day came to, from the database alone."""
+    from zoneinfo import ZoneInfo
+
     from django.db.models import Count
 
+    from yunwei.contract.folder import load
     from yunwei.desk.models import Ticket
     from yunwei.duties.models import Occurrence, State
     from yunwei.inspect.models import DeviceSweep, Finding
@@ -263,6 +313,7 @@ def summary() -> dict[str, Any]:
     from yunwei.ledger import services as ledger
 
     now = common.now()
+    local = now.astimezone(ZoneInfo(load(instance.folder() / "contract").contract.timezone))
     by_state = dict(Occurrence.objects.filter(counts=True).values_list("state").annotate(n=Count("id")))
     sweep = _sweep_of_today(now)
     blind = DeviceSweep.objects.filter(run_id=sweep, verdict="unproven")
@@ -270,7 +321,7 @@ def summary() -> dict[str, Any]:
     unproven = Occurrence.objects.filter(counts=True, state=State.UNPROVEN)
     return {
         "demo": True,
-        "day": f"{now:%Y-%m-%d}",
+        "day": f"{local:%Y-%m-%d}",
         "occurrences": {str(state): by_state.get(state, 0) for state in State.values},
         "occurrences_unproven_by_cause": dict(unproven.values_list("cause").annotate(n=Count("id"))),
         "inspection": {

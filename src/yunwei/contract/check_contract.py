@@ -22,6 +22,7 @@ CAPABILITIES = frozenset(
     {"CT", "OBL", "SD", "INS", "MON", "VM", "NET", "SCAN", "BAK", "UPG", "CMP", "CRY", "STF", "QA", "ACC", "PAY",
      "DOC", "HND", "EVD", "SEC", "NTC", "CHG", "RSK", "SUB", "LEG"}
 )  # fmt: skip
+EXEMPTS = frozenset({"performance", "damage"})
 PRECEDENCE = frozenset({"rank", "superior", "strictest", "fill_gap", "floor"})
 GENERAL = "*"
 #: how often something recurs, as a figure in a clause may say it
@@ -172,6 +173,9 @@ def clauses(f: Findings) -> None:
             f.add(CLAUSES, (*at, "kinds"), "clause.kind", message, "、".join(sorted(KINDS)))
         if clause.who and clause.who not in WHO:
             f.add(CLAUSES, (*at, "who"), "clause.who", _("who 只能是 A、B、AB 或空"))
+        if clause.exempts not in {"", *EXEMPTS} or bool(clause.exempts) != ("EXEMPT" in clause.kinds):
+            hint = _("类别含 EXEMPT 的写 exempts: performance 或 damage，其余不写")
+            f.add(CLAUSES, at, "clause.exempts", _("免责条款没有写明免的是履行还是赔偿"), hint)
         if unknown := set(clause.capability) - CAPABILITIES:
             message = _("没有能力代码 {codes}").format(codes="、".join(sorted(unknown)))
             f.add(CLAUSES, (*at, "capability"), "clause.capability", message)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import msgspec
 
 from yunwei.contract.check_obligations import cadence_form, deadline_form
@@ -93,8 +95,9 @@ def limits(f: Findings) -> None:
         if key in seen:
             f.add(PLAN, at, "limit.duplicate", _("同一对象的阈值写了两次：{kind}").format(kind=limit.kind))
         seen.add(key)
-        if all(v is None for v in (limit.warn_high, limit.crit_high, limit.warn_low, limit.crit_low)):
-            f.add(PLAN, at, "limit.empty", _("阈值没有一个数"))
+        values = [v for v in (limit.warn_high, limit.crit_high, limit.warn_low, limit.crit_low) if v is not None]
+        if not values or not all(isfinite(v) for v in values):
+            f.add(PLAN, at, "limit.empty", _("阈值要有数，且是有限的数"))
         if reversed_limit(limit):
             message = _("{kind} 的阈值颠倒：应为 严重低 ≤ 警告低 < 警告高 ≤ 严重高").format(kind=limit.kind)
             f.add(PLAN, at, "limit.reversed", message)

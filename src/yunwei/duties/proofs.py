@@ -172,7 +172,7 @@ def answer_proof(proof_id: int, *, confirm: bool, by: Account, now: datetime, an
     """
     side = _business(by)
     with transaction.atomic():
-        proof = _held(ManualProof, proof_id)
+        proof: ManualProof = _held(ManualProof, proof_id)
         row = locked(proof.occurrence_id)
         duty = sources.obligation(row.obligation)
         if proof.answered_at is not None:
@@ -300,7 +300,7 @@ def answer_claim(claim_id: int, *, accept: bool, by: Account, now: datetime, ans
     """The other side accepts a claim, or disputes it with a reason; disputed, nothing changes and 争议 is shown."""
     side = _business(by)
     with transaction.atomic():
-        claim = _held(Claim, claim_id)
+        claim: Claim = _held(Claim, claim_id)
         row = locked(claim.occurrence_id)
         if claim.state != ClaimState.CLAIMED:
             raise DutyError(_("这项主张已有答复"), where=row.key)

@@ -6,6 +6,9 @@ here, and the inspection has to find them like anybody's.
 
 from __future__ import annotations
 
+import csv as csv_module
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from yunwei.lab.build import device
@@ -17,10 +20,8 @@ INTERNET, EXTRANET = "internet", "extranet"
 
 PLACES = (("qp-a", "一号机房"), ("qp-b", "二号机房"))
 ZONES = ((INTERNET, "互联网区"), (EXTRANET, "政务外网区"))
-#: code, name, side (accounts.PartyOf)
+#: the departments whose systems run on the cloud: code, name, side (accounts.PartyOf); the parties are the contract's
 ORGANISATIONS = (
-    ("A", "上海市青浦区政务服务中心", "A"),
-    ("B", "上海长城电子信息网络有限公司", "B"),
     ("edu", "演示·区教育部门", "T"),
     ("health", "演示·区卫生部门", "T"),
     ("civil", "演示·区民政部门", "T"),
@@ -106,3 +107,70 @@ def equipment() -> list[Equipment]:
 def farm() -> FarmSpec:
     """The farm that emulates the district; ports are free ones."""
     return FarmSpec(devices=tuple(e.device for e in equipment()), seed=SEED, jitter=True)
+
+
+#: hosts behind a real sshd and a real snmpd, where they are installed
+SSH_HOSTS = ((1, "127.21.0.1"), (2, "127.21.0.2"))
+SNMPD_HOST = "127.21.0.9"
+OWNERS = ("edu", "health", "civil")
+
+
+def row(item: Equipment, port: int, credential: str) -> dict[str, str]:
+    """A line of the inventory table for a device of the farm."""
+    model = item.model
+    zone_names, place_names = dict(ZONES), dict(PLACES)
+    return {
+        "code": item.code,
+        "name": item.name,
+        "kind": "device",
+        "category": model.category,
+        "zone": model.zone,
+        "zone_name": zone_names[model.zone],
+        "place": item.place,
+        "place_name": place_names[item.place],
+        "vendor": model.vendor,
+        "protocol": model.protocol,
+        "address": item.device.address,
+        "port": str(port),
+        "credential": credential,
+    }
+
+
+def self_row() -> dict[str, str]:
+    """The machine that the platform runs on, looked at without a network."""
+    return {
+        "code": "HOST-SELF",
+        "name": "云维平台主机",
+        "kind": "host",
+        "category": "host",
+        "zone": EXTRANET,
+        "zone_name": dict(ZONES)[EXTRANET],
+        "protocol": "local",
+    }
+
+
+def host_row(number: int, protocol: str, address: str, port: int, credential: str) -> dict[str, str]:
+    """A host behind a real server program."""
+    return {
+        "code": f"HOST-{number:02d}",
+        "name": f"业务主机 {number:02d}",
+        "kind": "host",
+        "category": "host",
+        "zone": EXTRANET,
+        "zone_name": dict(ZONES)[EXTRANET],
+        "owner": OWNERS[number % len(OWNERS)],
+        "protocol": protocol,
+        "address": address,
+        "port": str(port),
+        "credential": credential,
+    }
+
+
+def csv(rows: Sequence[dict[str, str]]) -> bytes:
+    """The rows as the CSV file that an import reads."""
+    names = list(dict.fromkeys(name for line in rows for name in line))
+    out = io.StringIO()
+    writer = csv_module.DictWriter(out, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
