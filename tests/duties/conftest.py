@@ -29,15 +29,25 @@ class People:
     stranger: Account
 
 
-@pytest.fixture
-def contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The contract folder of an instance of its own."""
-    folder = tmp_path / "instance"
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance folder with the invented contract and a signing key, made once."""
+    folder = tmp_path_factory.mktemp("duties")
     world.write(world.folder(), folder / "contract")
-    monkeypatch.setattr(settings, "INSTANCE", folder)
     keys.create(folder)
+    return folder
+
+
+@pytest.fixture
+def contract(written: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The contract folder of the instance; a test that writes another contract into it need not tidy up."""
+    monkeypatch.setattr(settings, "INSTANCE", written)
     monkeypatch.setattr(books, "_seen", {})
-    return folder / "contract"
+    before = {path: path.read_bytes() for path in (written / "contract").iterdir()}
+    yield written / "contract"
+    for path, content in before.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)
 
 
 @pytest.fixture

@@ -69,6 +69,24 @@ def actor_account(username: str) -> Any:
     return account
 
 
+def sign_in(username: str) -> Any:
+    """The account that a command acts for, proven by its password: from the terminal without echo, or one line of stdin.
+
+    What a person states or confirms is evidence, so a name alone is not enough. Raises AccountError.
+    """
+    import getpass
+
+    from django.contrib.auth import authenticate
+
+    from yunwei.accounts.services import AccountError
+
+    password = getpass.getpass(f"{username} 的口令：") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    account = authenticate(username=username, password=password)
+    if account is None:
+        raise AccountError("账号或口令不对", where=username)
+    return account
+
+
 def now() -> Any:
     """The instance's present moment."""
     from yunwei.server import instance

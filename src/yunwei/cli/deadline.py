@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from yunwei.kernel.calendar import Calendar, CalendarError, parse_schedules
+from yunwei.kernel.calendar import Calendar, CalendarError, Schedule, parse_schedules
 from yunwei.kernel.deadline import (
     Counted,
     Deadline,
@@ -63,8 +64,11 @@ def deadline(
 
 
 def read_calendar(files: list[Path]) -> Calendar:
-    """The calendar with the schedules of these files. Raises CalendarError."""
-    schedules = []
+    """The calendar with the schedules of these files and those imported in this instance. Raises CalendarError.
+
+    Needs no instance; but where one is named, its answer must be the one its duties are counted by.
+    """
+    schedules = list(_imported())
     for file in files:
         try:
             text = file.read_text(encoding="utf-8")
@@ -72,6 +76,17 @@ def read_calendar(files: list[Path]) -> Calendar:
             raise CalendarError(_("无法读取放假安排：{error}").format(error=e), where=str(file)) from e
         schedules += parse_schedules(text, where=str(file))
     return Calendar(schedules)
+
+
+def _imported() -> tuple[Schedule, ...]:
+    if not os.environ.get("YUNWEI_INSTANCE"):
+        return ()
+    from yunwei.cli import common
+
+    common.open_instance()
+    from yunwei.duties import sources
+
+    return sources.calendar().imported()
 
 
 def _parse_start(text: str) -> date | datetime:

@@ -23,7 +23,9 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 
 def contract_dir() -> Path:
-    """The contract folder of this instance."""
+    """The contract folder of this instance. Raises DutyError in a process that belongs to none."""
+    if settings.INSTANCE is None:
+        raise DutyError(_("没有指定实例"), hint="YUNWEI_INSTANCE")
     return Path(settings.INSTANCE) / "contract"
 
 
