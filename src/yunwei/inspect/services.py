@@ -176,7 +176,7 @@ def settle(run: Run, *, now: datetime) -> dict[str, JSON]:
     codes = {s.asset_id: s.asset.code for s in sweeps}
     with transaction.atomic():
         count = findings.match(run, sweeps, now=now, codes=codes)
-        outcome = {
+        outcome: dict[str, JSON] = {
             "coverage": coverage(run, sweeps),
             "findings": {name: count[name] for name in ("opened", "still", "changed", "closed")},
         }

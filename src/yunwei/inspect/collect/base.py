@@ -76,7 +76,7 @@ class Look:
     """One look at one device. `deadline` is in the event loop's time; a collector stops asking by itself then."""
 
     target: Target
-    terms: Mapping[str, JSON]
+    terms: dict[str, JSON]
     deadline: float
     tools: Tools
     started_at: datetime

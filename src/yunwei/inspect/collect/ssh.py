@@ -7,6 +7,7 @@ the password. `known_hosts` of the machine and its agent are not used: who a hos
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -25,7 +26,7 @@ KEX = ("curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256"
        "diffie-hellman-group16-sha512")  # fmt: skip
 
 
-class _Client(asyncssh.SSHClient):  # type: ignore[misc]  # asyncssh has no types
+class _Client(asyncssh.SSHClient):
     """Judges the host key before any credential is sent."""
 
     def __init__(self, look: Look) -> None:
@@ -96,17 +97,20 @@ async def _run(connection: asyncssh.SSHClientConnection, asked: Bundle, look: Lo
     size = 0
     try:
         process = await connection.create_process("sh -s", encoding=None, stderr=asyncssh.DEVNULL)
-        process.stdin.write(asked.script)
-        process.stdin.write_eof()
+    except (asyncssh.Error, OSError) as error:
+        raise Trouble(Reason.NOT_SUPPORTED, f"主机不能执行检查脚本（{type(error).__name__}）") from None
+    try:
         async with asyncio.timeout(max(0.0, look.left() - 0.5)):
+            with contextlib.suppress(asyncssh.Error, OSError):  # a shell that ends early has still said something
+                process.stdin.write(asked.script)
+                process.stdin.write_eof()
             while size < MAX_OUTPUT and (chunk := await process.stdout.read(65536)):
                 chunks.append(chunk)
                 size += len(chunk)
     except TimeoutError:
         look.trace.count("cut")
-    except (asyncssh.Error, OSError) as error:
-        if not chunks:
-            raise Trouble(Reason.NOT_SUPPORTED, f"主机不能执行检查脚本（{type(error).__name__}）") from None
+    except (asyncssh.Error, OSError):
+        look.trace.count("lost")
     look.trace.count("execs")
     look.trace.count("bytes_in", size)
     return b"".join(chunks)[:MAX_OUTPUT], time.time()
