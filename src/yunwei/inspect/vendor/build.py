@@ -71,8 +71,8 @@ class Merged:
     maps: dict[str, Mapping[Any, Any]] = field(default_factory=dict)
     rules: list[tuple[RawRule, Home, int]] = field(default_factory=list)
     parts: list[tuple[RawPart, Home, int]] = field(default_factory=list)
-    identity: dict[str, tuple[Any, Home]] = field(default_factory=dict)
-    moving: dict[str, tuple[Any, Home]] = field(default_factory=dict)
+    identity: dict[str, list[tuple[RawPick, Home]]] = field(default_factory=dict)
+    moving: dict[str, list[tuple[RawPick, Home]]] = field(default_factory=dict)
     defaults: list[RawDefault] = field(default_factory=list)
     traps: dict[str, RawTrap] = field(default_factory=dict)
     extras: dict[str, None] = field(default_factory=dict)
@@ -102,8 +102,8 @@ def merge(home: Home, pieces: Mapping[str, Home], seen: tuple[str, ...] = ()) ->
         maps=dict(piece.maps),
         rules=[(r, home, i) for i, r in enumerate(piece.observe)],
         parts=[(p, home, i) for i, p in enumerate(piece.parts)],
-        identity={k: (v, home) for k, v in piece.identity.items()},
-        moving={k: (v, home) for k, v in piece.moving.items()},
+        identity={k: _candidates(v, home) for k, v in piece.identity.items()},
+        moving={k: _candidates(v, home) for k, v in piece.moving.items()},
         traps={t.oid: t for t in piece.traps},
         extras=dict.fromkeys(piece.extras),
         vars={k: str(v) for k, v in piece.vars.items()},
@@ -119,8 +119,17 @@ def _add(out: Merged, more: Merged) -> None:
     part_ids = {p.id for p, _h, _i in more.parts if p.id}
     out.parts = [p for p in out.parts if p[0].id not in part_ids] + more.parts
     out.defaults = [*more.defaults, *out.defaults]
-    for name in ("scalars", "tables", "sections", "states", "maps", "identity", "moving", "traps", "extras", "vars"):
+    for name in ("scalars", "tables", "sections", "states", "maps", "traps", "extras", "vars"):
         getattr(out, name).update(getattr(more, name))
+    for name in ("identity", "moving"):  # candidates add up, the including file's come first
+        mine = getattr(out, name)
+        for key_, candidates in getattr(more, name).items():
+            mine[key_] = candidates + mine.get(key_, [])
+
+
+def _candidates(raw: str | RawPick | tuple[RawPick, ...], home: Home) -> list[tuple[RawPick, Home]]:
+    many = raw if isinstance(raw, tuple) else (raw,)
+    return [(RawPick(value=one) if isinstance(one, str) else one, home) for one in many]
 
 
 class Builder:
@@ -321,9 +330,8 @@ class Builder:
 
     def picks(self, which: str) -> tuple[Pick, ...]:
         out = []
-        for name, (raw, at) in getattr(self.merged, which).items():
-            for one in raw if isinstance(raw, tuple) else (raw,):
-                pick = RawPick(value=one) if isinstance(one, str) else one
+        for name, candidates in getattr(self.merged, which).items():
+            for pick, at in candidates:
                 rows = self.rows(pick, at, which, name)
                 out.append(Pick(name, rows, self.checked(pick, pick.value, at, which, name)[0], pick.sum))
         return tuple(out)

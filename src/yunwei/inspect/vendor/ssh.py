@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -71,13 +72,13 @@ def _rows(shape: RawSection, output: CheckOutput, name: str) -> _Rows:
     return out
 
 
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?")
+
+
 def _plain(text: str) -> Any:
-    """A word as a number where it is one."""
+    """A word as a number where it is written as one: "007" and "1e5" stay text (serial numbers, machine ids)."""
     text = text.strip()
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text) if text[:1].isdigit() or text[:1] in "+-." else text
-        except ValueError:
-            return text
+    found = _NUMBER.fullmatch(text)
+    if not found:
+        return text
+    return float(text) if found.group(2) else int(text)
