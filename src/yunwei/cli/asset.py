@@ -14,6 +14,7 @@ from yunwei.cli.common import FINDING, actor_account, now, open_instance, out, p
 from yunwei.kernel.i18n import _
 
 if TYPE_CHECKING:
+    from yunwei.accounts.models import Account
     from yunwei.assets.models import IdentityPin
     from yunwei.assets.tables import Report
 
@@ -131,7 +132,7 @@ def list_(
         assets = assets.filter(retired_at__isnull=True)
     found = list(assets)
     pins = pins_of([e.pk for a in found for e in a.endpoints.all()])
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "code": a.code,
             "name": a.name,
@@ -155,7 +156,7 @@ def list_(
             (
                 *(r[k] for k in ("code", "name", "kind", "zone", "place", "model")),
                 "\n".join(f"{e['endpoint']} {shown[e['identity']]}" for e in r["endpoints"]),
-            )  # fmt: skip
+            )
             for r in rows
         ),
     )
@@ -189,7 +190,7 @@ def identities(as_json: Json = False) -> None:
                     p["pinned_at"],
                     _("弱") if p["weak"] else _("强"),
                     "\n".join(f"{k}={v}" for k, v in p["fields"].items()),
-                )  # fmt: skip
+                )
                 for p in waiting
             ),
         )
@@ -222,9 +223,10 @@ def confirm_identity(
     actor: Actor,
     protocol: Annotated[str, typer.Option("--protocol", help="只处理一个协议")] = "",
     refuse: Annotated[bool, typer.Option("--refuse", help="不是我们的设备：拒绝")] = False,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="从标准输入读该账号的口令")] = False,
     as_json: Json = False,
 ) -> None:
-    """甲方确认（或拒绝）一台设备的身份；登记它的人不能自己确认。"""
+    """甲方确认（或拒绝）一台设备的身份，须输入该账号的口令；登记它的人不能自己确认。"""
     open_instance()
     from django.db import transaction
 
@@ -236,7 +238,7 @@ def confirm_identity(
     ]
     if not found:
         raise IdentityError(_("没有待确认的身份"), where=code, hint="yunwei asset identities")
-    account = actor_account(actor)
+    account = _who_knows_the_password(actor, stdin=password_stdin)
     decide = identity.refuse if refuse else identity.confirm
     with transaction.atomic():
         done = [_pin(decide(pin, by=account, now=now())) for pin in found]
@@ -246,6 +248,18 @@ def confirm_identity(
     for pin in done:
         verb = _("已拒绝") if refuse else _("已确认")
         out.print(Text(f"✓ {verb} {pin['asset']} {pin['endpoint']}", style="green"))
+
+
+def _who_knows_the_password(username: str, *, stdin: bool) -> Account:
+    """The account, proved by its password: whoever sits at the machine is not thereby the client (law 2)."""
+    from yunwei.accounts.backend import AccountBackend
+    from yunwei.accounts.services import AccountError
+
+    password = sys.stdin.readline(1024).rstrip("\r\n") if stdin else typer.prompt(username, hide_input=True, err=True)
+    account = AccountBackend().authenticate(None, username=username, password=password)
+    if account is None:
+        raise AccountError(_("账号或口令不对"), where=username)
+    return account
 
 
 @credential.command("add")
