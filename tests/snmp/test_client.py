@@ -99,12 +99,18 @@ async def test_garbage_is_named_and_the_neighbour_is_untouched() -> None:
 
 async def test_garbage_before_the_answer_does_not_spoil_it() -> None:
     agent = Agent(switch())
+    forger = Agent(agent.table, override=lambda _oid, _value: b"\x04\x06forged")
 
     def noisy(data: bytes) -> list[bytes]:
-        reply = answer(agent, data, 0) or b""
-        forged = bytearray(reply)
-        forged[reply.index(b"public") + 8 + 4] ^= 0x55  # another request-id
-        return [b"", b"noise", bytes(forged), reply[:-1], reply + b"\0", reply.replace(b"public", b"PUBLIC"), reply]
+        false = answer(forger, data, 0) or b""
+        at = false.index(b"public")
+        other_id = bytearray(false)
+        other_id[at + 12] ^= 0x55
+        other_pdu = bytearray(false)
+        other_pdu[at + 6] = message.GET
+        v1 = false.replace(b"\x02\x01\x01", b"\x02\x01\x00", 1)
+        forged = [bytes(other_id), bytes(other_pdu), v1, false[:-1], false + b"\0", false.replace(b"public", b"PUBLIC")]
+        return [b"", b"noise", *forged, answer(agent, data, 0) or b""]
 
     async with serve(noisy) as (port, _seen), SnmpClient() as client:
         session = client.session("127.0.0.1", port, PUBLIC, timeout=1, retries=0)
@@ -145,6 +151,35 @@ async def test_a_device_that_dies_in_the_middle_of_a_walk_leaves_what_was_read_a
     assert got.complete == {IF_NAME: False}
     assert isinstance(got.error, SnmpTimeout)
     assert got.requests == 4
+
+
+async def test_a_path_that_drops_long_answers_is_read_by_short_ones() -> None:
+    agent = Agent(switch(200), max_size=60000)
+
+    def no_fragments(data: bytes) -> bytes | None:
+        reply = answer(agent, data, 0) or b""
+        return reply if len(reply) <= 1472 else None
+
+    async with serve(no_fragments) as (port, _seen), SnmpClient() as client:
+        session = client.session("127.0.0.1", port, PUBLIC, timeout=0.1, retries=0)
+        with pytest.raises(SnmpTimeout):  # never heard of: one probe is all it gets
+            await session.columns([IF_NAME, f"{IF_TABLE}.8"], 100)
+        assert session.requests == 1
+        await session.get([NAME])
+        got = await session.columns([IF_NAME, f"{IF_TABLE}.8"], 100)
+    assert got.whole
+    assert [len(rows) for rows in got.rows.values()] == [200, 200]
+
+
+async def test_a_cancelled_question_leaves_client_and_device_usable() -> None:
+    agent, silent = Agent(switch()), True
+    async with serve(lambda data: None if silent else answer(agent, data, 0)) as (port, _seen), SnmpClient() as client:
+        session = client.session("127.0.0.1", port, PUBLIC, timeout=5)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(session.get([NAME]), 0.05)
+        silent = False
+        assert client.waiting == {}
+        assert (await asyncio.wait_for(session.get([NAME]), 2))[NAME].as_text() == "system 5"
 
 
 async def test_get_splits_on_too_big_and_on_short_answers() -> None:

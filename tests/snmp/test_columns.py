@@ -132,6 +132,7 @@ def test_an_oid_before_the_column_is_no_end(oid: str) -> None:
         Agent(switch()), [IF_NAME], twist=lambda asked, _a: Pdu(RESPONSE, asked.request_id, 0, 0, [varbind(oid)])
     )
     assert got.complete == {IF_NAME: False}
+    assert "没有递增" in got.reasons[IF_NAME]
 
 
 def test_a_neighbour_whose_number_begins_alike_is_outside() -> None:

@@ -100,6 +100,7 @@ class Session:
         self.timeout = timeout
         self.retries = retries
         self.bulk = True
+        self.answered = False  # True from the first answer to a question on
         self.requests = self.bytes_in = self.bytes_out = 0
         self.where = f"[{endpoint[0]}]:{endpoint[1]}" if ":" in endpoint[0] else f"{endpoint[0]}:{endpoint[1]}"
 
@@ -172,6 +173,8 @@ class Session:
             try:
                 pdu = await self._ask(tag, status, at, names)
             except SnmpError as error:
+                if isinstance(error, SnmpTimeout) and self.answered and reader.fit_one_packet():
+                    continue  # it is there, so perhaps only its long answers are lost: once more, shorter
                 if not reader.answers:
                     raise
                 reader.fail(error)
@@ -203,6 +206,7 @@ class Session:
                     raise SnmpGarbage(_("应答的 request-id 不符"), where=self.where)
                 if reply.status == message.AUTHORIZATION_ERROR:
                     raise SnmpAuthError(_("设备拒绝这个凭据读取"), where=self.where)
+                self.answered = True
                 return reply
         raise SnmpAuthError(_("设备一再要求重新同步引擎时间"), where=self.where)
 

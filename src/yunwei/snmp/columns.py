@@ -181,6 +181,16 @@ class ColumnReader:
         else:
             self._asked[0].reason = text
 
+    def fit_one_packet(self) -> bool:
+        """After silence: ask for answers that need no IP fragments (which firewalls drop); False if they are so small.
+
+        About 40 varbinds of a poll fit 1472 bytes.
+        """
+        fitting = max(1, 40 // max(1, len(self._asked)))
+        smaller = fitting < self.repetitions
+        self.repetitions = min(self.repetitions, fitting)
+        return smaller
+
     def fail(self, error: SnmpError) -> None:
         """The exchange itself broke: every open column stays incomplete."""
         self.error = error
