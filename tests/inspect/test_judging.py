@@ -1,0 +1,112 @@
+"""The rules between a look and a verdict, as properties."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.inspect.helpers import NOW
+from yunwei.inspect import judging
+from yunwei.inspect.observation import DeviceResult, Observation, State
+from yunwei.kernel.verdict import Reason, Verdict
+
+STATES = st.sampled_from(list(State))
+REASONS = st.sampled_from([None, *Reason])
+
+
+def result(*states: State, protocol: str = "snmp", **more: object) -> DeviceResult:
+    seen = [Observation("a", f"c/{i}", "state", f"c {i}", state=state) for i, state in enumerate(states)]
+    at = more.pop("at", NOW)
+    return DeviceResult("a", protocol, at, at, observations=seen, **more)  # type: ignore[arg-type]
+
+
+def judged(*results: DeviceResult, **more: object) -> tuple[Verdict, Reason | None, bool]:
+    given_ = {"now": NOW, "before": {}, "fired": {"snmp": True, "redfish": True}, "identity_problem": None, **more}
+    return judging.judge(judging.gather("a", results), **given_)  # type: ignore[arg-type]
+
+
+@settings(derandomize=True, max_examples=300)
+@given(st.lists(STATES, max_size=5), REASONS, st.booleans(), REASONS, st.booleans())
+def test_pass_needs_everything_and_nothing_is_closed_blindly(
+    states: list[State], problem: Reason | None, fired: bool, identity: Reason | None, stale: bool
+):
+    at = NOW - timedelta(days=2) if stale else NOW
+    verdict, reason, closes = judged(
+        result(*states, problem=problem, at=at), fired={"snmp": fired}, identity_problem=identity
+    )
+    evaluated = [s for s in states if s in (State.OK, State.WARNING, State.CRITICAL)]
+    if verdict is Verdict.PASS:
+        assert evaluated
+        assert fired
+        assert not stale
+        assert problem is None
+        assert identity is None
+        assert set(evaluated) == {State.OK}
+    if verdict is Verdict.FAIL:
+        assert set(evaluated) - {State.OK}
+        assert identity is None
+        assert not stale
+    if verdict is Verdict.UNPROVEN:
+        assert reason is not None
+        assert judging.cause_of(reason) in ("vendor", "unknown")
+    if closes:
+        assert fired
+        assert identity is None
+        assert not stale
+
+
+def test_every_protocol_of_an_asset_must_be_whole():
+    well = result(State.OK)
+    broken = result(protocol="redfish", problem=Reason.NOT_REACHED, detail="x")
+    assert judged(well)[0] is Verdict.PASS
+    assert judged(well, broken)[:2] == (Verdict.UNPROVEN, Reason.NOT_REACHED)
+
+
+def test_a_control_covers_its_own_protocol_only():
+    assert judged(result(State.OK), result(State.OK, protocol="redfish"), fired={"snmp": True})[1] is Reason.CONTROL_SILENT
+    control = result(State.CRITICAL, control=True)
+    assert judging.controls([control, result(State.OK, protocol="redfish", control=True)]) == {
+        "snmp": True, "redfish": False}  # fmt: skip
+
+
+def test_a_host_is_covered_by_the_control_of_its_own_bundle():
+    check = Observation("a", "control/bundle", "service", "对照", state=State.CRITICAL)
+    disk = Observation("a", "disk//", "storage", "/", state=State.OK)
+    with_control = DeviceResult("a", "ssh", NOW, NOW, observations=[check, disk])
+    without = DeviceResult("a", "ssh", NOW, NOW, observations=[disk])
+    assert judged(with_control)[0] is Verdict.PASS
+    assert judged(without)[1] is Reason.CONTROL_SILENT
+    facts = judging.gather("a", [with_control])
+    assert not facts.faults
+    assert facts.evaluated == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "wanted"),
+    [
+        ({}, {"up": "5"}, None),
+        ({"up": "5"}, {"up": "6"}, True),
+        ({"up": "5"}, {"up": "5"}, False),
+        ({"up": "5", "octets": "1"}, {"up": "5", "octets": "2"}, True),
+        ({"up": "5"}, {"clock": "1"}, None),
+        ({"up": "6"}, {"up": "5"}, True),  # a restart is a movement
+        ({"up": "5", "@s": "100"}, {"up": "5", "@s": "101"}, None),  # two looks in one moment
+        ({"up": "5", "@s": "100"}, {"up": "5", "@s": "160"}, False),
+        ({"up": "5", "@s": "100"}, {"up": "6", "@s": "101"}, True),
+    ],
+)
+def test_moving_fields(before: dict[str, str], now: dict[str, str], wanted: bool | None):
+    assert judging.moved({"snmp": before}, {"snmp": now}) is wanted
+
+
+def test_one_protocol_that_stands_still_makes_the_asset_frozen():
+    before = {"snmp": {"up": "5"}, "redfish": {"clock": "1"}}
+    assert judging.moved(before, {"snmp": {"up": "6"}, "redfish": {"clock": "1"}}) is False
+
+
+def test_an_observation_from_the_future_is_not_believed():
+    assert judged(result(State.OK, at=NOW + timedelta(hours=1)))[1] is Reason.STALE
+    assert judged(result(State.OK, at=NOW - timedelta(hours=2)), fresh_s=3600)[1] is Reason.STALE
