@@ -64,13 +64,13 @@ async def ask_agents(endpoints: list[dict[str, Any]], *, v3: bool = False, table
 
 
 async def ask_bmcs(endpoints: list[dict[str, Any]], session: aiohttp.ClientSession) -> None:
-    """GET root and, with Basic authentication, one system of every BMC over TLS."""
+    """GET root and, with Basic authentication, the systems of every BMC over TLS."""
 
     async def ask(endpoint: dict[str, Any]) -> None:
         login = endpoint["credential"]
         basic = {"Authorization": aiohttp.encode_basic_auth(login["user"], login["password"])}
         base = f"https://{endpoint['address']}:{endpoint['port']}/redfish/v1"
-        for path, headers in (("/", {}), ("/Systems/1", basic)):
+        for path, headers in (("/", {}), ("/Systems", basic)):
             async with session.get(base + path, headers=headers, timeout=aiohttp.ClientTimeout(total=60)) as response:
                 assert response.status == 200, await response.text()
                 await response.read()

@@ -42,14 +42,14 @@ TRAFFIC = {
     **dict.fromkeys((IF + "11", IF + "17", IFX + "7", IFX + "11"), 900.0),
 }
 #: entPhysicalSerialNum, ifPhysAddress, dot1dBaseBridgeAddress, lldpLocChassisId
-SERIALS = ("1.3.6.1.2.1.47.1.1.1.1.11", SYS_NAME)
+SERIALS = ("1.3.6.1.2.1.47.1.1.1.1.11",)
 MACS = (IF + "6", "1.3.6.1.2.1.17.1.1.0", "1.0.8802.1.1.2.1.3.2.0")
 BROKEN_TEXT = "测试机房".encode("gb18030")[:-1] + b"\xff\xfe"
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """How one OID's value comes about: `kind` count | date | engine_id | serial | mac."""
+    """How one OID's value comes about: `kind` count | date | engine_id | serial | name | mac."""
 
     kind: str
     rate: float = 0.0
@@ -61,9 +61,12 @@ class Sample:
     def __init__(self, file: SampleFile) -> None:
         self.file = file
         self.sidecar = file.sidecar()
-        self.table = agent.Table.build(snmprec.read_file(file.path).records)
-        if not len(self.table):
+        records: list[tuple[str, int, bytes]] = list(snmprec.read_file(file.path).records)
+        if not records:
             raise LabError(_("样本里没有一条记录"), where=str(file.path))
+        if all(record[0] != UPTIMES[0] for record in records):  # RFC 3418: every agent has it; captures are often cut
+            records.append((UPTIMES[0], t.TIMETICKS, b"\0"))
+        self.table = agent.Table.build(records)
         self.motions = self._motions()
         self._variants: dict[frozenset[str], Variant] = {}
 
@@ -96,7 +99,12 @@ class Sample:
 
     def _motions(self) -> dict[bytes, Motion]:
         out: dict[bytes, Motion] = {}
-        for prefixes, kind in ((SERIALS, "serial"), (MACS, "mac"), (self.sidecar.identity.snmp, "serial")):
+        for prefixes, kind in (
+            (SERIALS, "serial"),
+            ((SYS_NAME,), "name"),
+            (MACS, "mac"),
+            (self.sidecar.identity.snmp, "serial"),
+        ):
             for prefix in prefixes:
                 out |= dict.fromkeys(self.below(prefix), Motion(kind))
         out |= self._traffic()
@@ -271,12 +279,10 @@ class SnmpDevice:
         content = element[start:stop]
         if tag != t.OCTET_STRING or (kind == "mac" and len(content) != 6):
             return None
-        new = (
-            self.personal.mac(content)
-            if kind == "mac"
-            else self.personal.text(content.decode("latin-1")).encode("latin-1")
-        )
-        return ber.tlv(tag, new)
+        if kind == "mac":
+            return ber.tlv(tag, self.personal.mac(content))
+        change = self.personal.name if kind == "name" else self.personal.text
+        return ber.tlv(tag, change(content.decode("latin-1")).encode("latin-1"))
 
     def _counted(self, element: bytes, rate: float) -> bytes | None:
         tag, start, stop = ber.read(element, 0, len(element))

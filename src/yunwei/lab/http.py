@@ -56,7 +56,7 @@ def parse(buffer: bytearray) -> Request | None:
             raise BadRequestError("header")
         headers[name.lower()] = value.strip()
     length = headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > MAX_REQUEST or "transfer-encoding" in headers:
+    if not length.isdecimal() or len(length) > 6 or int(length) > MAX_REQUEST or "transfer-encoding" in headers:
         raise BadRequestError("length")
     stop = end + 4 + int(length)
     if len(buffer) < stop:

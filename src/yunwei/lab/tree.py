@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, timezone
+from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any
 
 import orjson
@@ -17,7 +18,11 @@ from yunwei.lab.overlay import CONTENT, RedfishEdit, apply_pointer
 from yunwei.lab.spec import derive
 
 CHINA = timezone(timedelta(hours=8))
-SERIAL_KEYS = frozenset({"SerialNumber", "ServiceTag", "HostName"})
+SERIAL_KEYS = frozenset({"SerialNumber", "ServiceTag"})
+STEP = 7_368_787  # a prime: steps of it meet every serial number (alphabets of 10 and 26) before one comes twice
+CHANGED = 500_000
+PLACES = 8
+ALPHABET_OF = {char: alphabet for alphabet in (digits, ascii_uppercase, ascii_lowercase) for char in alphabet}
 MAC_KEYS = frozenset({"MACAddress", "PermanentMACAddress"})
 #: sensor arrays and resources whose reading may wander, with the key of the reading
 READINGS = ("ReadingCelsius", "Reading", "ReadingVolts", "PowerConsumedWatts")
@@ -86,26 +91,35 @@ class Tree:
 
 
 class Personal:
-    """What tells this device from others of its sample: serial numbers, UUIDs, MAC addresses; `mark` picks them."""
+    """What tells this device from others of its sample: serial numbers, UUIDs, MAC addresses, its name.
 
-    def __init__(self, seed: str, *mark: object) -> None:
+    `index` 0 is the sample itself; up to half a million copies, and each of them again after `identity_changed`,
+    have serial numbers of their own without collision (where a serial has six digits or letters at least).
+    """
+
+    def __init__(self, seed: str, sample: str, copy: int, generation: int) -> None:
         self._seed = seed
-        self._mark = mark
+        self._sample = sample
+        self.index = copy + generation * CHANGED
 
     def text(self, original: str) -> str:
-        """A serial number of the same shape: the head (model, plant) stays, the last six letters and digits differ."""
-        stream = iter(derive(self._seed, *self._mark, "serial", original, size=64))
+        """A serial number of the same shape: its last eight digits and letters are counted on by a large step."""
         out = list(original)
-        places = [i for i, char in enumerate(out) if char.isascii() and char.isalnum()][-6:]
-        for i in places:
-            alphabet = "0123456789" if out[i].isdigit() else "ABCDEFGHJKLMNPQRSTUVWXYZ"
-            out[i] = alphabet[next(stream) % len(alphabet)]
+        carry = self.index * STEP
+        for i in [i for i, char in enumerate(out) if char in ALPHABET_OF][: -PLACES - 1 : -1]:
+            alphabet = ALPHABET_OF[out[i]]
+            carry, place = divmod(alphabet.index(out[i]) + carry, len(alphabet))
+            out[i] = alphabet[place]
         return "".join(out)
 
+    def name(self, original: str) -> str:
+        """A name with the copy's number behind it."""
+        return f"{original}-{self.index}" if original and self.index else original
+
     def mac(self, original: bytes) -> bytes:
-        """A MAC address of the same maker; neighbouring addresses stay neighbours (the last byte moves along)."""
-        salt = derive(self._seed, *self._mark, "mac", original[:3].hex(), size=2)
-        return original[:3] + bytes((original[3] ^ salt[0], original[4] ^ salt[1] | 1)) + original[5:]
+        """A MAC address of the same maker; neighbouring addresses stay neighbours (the last byte stays)."""
+        middle = (int.from_bytes(original[3:5]) + self.index * STEP) % 65536
+        return original[:3] + middle.to_bytes(2) + original[5:]
 
     def json(self, value: Any) -> Any:
         """A body with every identifying field replaced."""
@@ -125,8 +139,10 @@ class Personal:
             return self.json(value)
         if key in SERIAL_KEYS:
             return self.text(value)
+        if key == "HostName":
+            return self.name(value)
         if key == "UUID":
-            hexed = derive(self._seed, *self._mark, "uuid", value, size=16).hex()
+            hexed = derive(self._seed, self._sample, self.index, "uuid", value, size=16).hex()
             return "-".join((hexed[:8], hexed[8:12], hexed[12:16], hexed[16:20], hexed[20:]))
         if key in MAC_KEYS and re.fullmatch(r"([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}", value):
             return self.mac(bytes.fromhex(value.replace(":", "").replace("-", ""))).hex(value[2])
