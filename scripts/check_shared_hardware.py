@@ -313,9 +313,13 @@ def _compare_redfish(found: Figures, expected: dict[str, Any], reading: Reading)
         found.count("managers", uri, right=any(p.firmware == version for p in parts.get(uri, [])))
         explained |= _redfish_state(found, uri, state, health, [o for o in by_place.get(uri, []) if o.kind == "state"])
     for system in expected["systems"]:
-        found.count("systems", system["uri"], right=any(p.model == system["model"] for p in parts.get(system["uri"], [])))
+        found.count(
+            "systems", system["uri"], right=any(p.model == system["model"] for p in parts.get(system["uri"], []))
+        )
         status = system["status"]
-        ours = [o for o in by_place.get(system["uri"], []) if o.component == f"system/{system['uri'].rpartition('/')[2]}"]
+        ours = [
+            o for o in by_place.get(system["uri"], []) if o.component == f"system/{system['uri'].rpartition('/')[2]}"
+        ]
         explained |= _redfish_state(found, system["uri"], status.get("State"), status.get("Health"), ours)
     for place, key, value, _state in expected["unhealthy"]:
         uri, _sep, pointer = place.partition("#")

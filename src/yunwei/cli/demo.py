@@ -132,6 +132,13 @@ def _prepare(folder: Path, stage: Stage, bar: Progress, *, port: int, web: bool)
     bar.advance(task)
 
 
+def _parties() -> list[tuple[str, str, str]]:
+    """The two parties, from the contract itself."""
+    from yunwei.contract.folder import load
+
+    return [(party.role, party.name, party.role) for party in load(contract_folder()).contract.parties]
+
+
 def _is_demo(folder: Path) -> bool:
     import tomllib
 

@@ -56,11 +56,6 @@ class Children:
         self.running.clear()
 
 
-def yunwei(*words: str) -> list[str]:
-    """The command line of one of our own commands, by this very interpreter."""
-    return [sys.executable, "-m", "yunwei.cli.main", *words]
-
-
 class Controls:
     """The positive controls of this machine's collectors: a farm of its own process, known to every local zone."""
 
@@ -95,7 +90,7 @@ def start(children: Children, folder: Path, *, web: bool = True, workers: int = 
     logs = folder / "data" / "log"
     logs.mkdir(exist_ok=True)
     for i in range(workers):
-        children.start(f"worker-{i + 1}", yunwei("worker"), logs / f"worker-{i + 1}.log")
+        children.start(f"worker-{i + 1}", [sys.executable, "-m", "yunwei.server.worker"], logs / f"worker-{i + 1}.log")
     if web:
         port = instance.settings()["web"]["port"]
         gunicorn = [sys.executable, "-m", "gunicorn", "yunwei.server.wsgi:application", "--bind", f"127.0.0.1:{port}"]

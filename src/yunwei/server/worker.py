@@ -132,3 +132,8 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
 @contextmanager
 def _nothing() -> Iterator[None]:
     yield
+
+
+if __name__ == "__main__":
+    instance.setup()
+    work()
