@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from yunwei.inspect.observation import Observation, Part, State, Target
+import msgspec
+
+from yunwei.inspect.observation import FAULTS, Observation, Part, State, Target
 from yunwei.inspect.vendor.build import key
 from yunwei.inspect.vendor.compiled import Limits, PartRule, Pick, Rule, VendorFile
 from yunwei.inspect.vendor.expr import Row, num
@@ -66,14 +68,17 @@ class Observer:
 
     def _one(self, rule: Rule, row: Row, source: str) -> Observation | None:
         value = rule.value(row) if rule.value is not None else None
-        state, raw = State.UNKNOWN, ""
+        state, raw, told_ = State.UNKNOWN, "", False
         if rule.status is not None:
-            state, raw = health(rule.status(row))
+            status = rule.status(row)
+            state, raw = health(status)
+            told_ = isinstance(status, dict) and status.get("Health") is not None
         elif rule.state is not None:
             word = rule.state(row)
             if word is None and value is None:
                 return None
             state, raw = _state(rule, word)
+            told_ = word is not None
             if value is None:
                 value = word
         elif value is None:
@@ -88,7 +93,10 @@ class Observer:
         if muted:
             state = State.ABSENT
         else:
+            said = state
             state, limit = self._judge(rule, row, state, value, kind, component, name)
+            if told_ and said is State.UNKNOWN and state is State.OK:
+                state = State.UNKNOWN  # a word nobody knows is not made green by a number
         return Observation(self.asset, component, kind, name, value, rule.unit(row), raw, state, source, limit)
 
     def _unique(self, component: str, kind: str, place: str) -> str:
@@ -168,6 +176,37 @@ class Observer:
                 total, found = total + (num(value) or 0), True
             if found:
                 into[pick.name] = f"{total:.0f}"
+
+
+_WHOLE = ("system/", "chassis/", "manager/", "redundancy/")
+_RANK = {State.WARNING: 1, State.CRITICAL: 2}
+
+
+def settle_rollups(observer: Observer) -> None:
+    """A rollup that a leaf explains is not a second fault: report the leaf (check_redfish #40).
+
+    It stays as a neutral reading that names the leaf; one that no leaf explains stays the fault it is.
+    """
+    found = observer.reading.observations
+    places = set(observer.rollups)
+    leaves = [o for i, o in enumerate(found) if i not in places and o.state in FAULTS]
+    for i in sorted(places):
+        if found[i].state in FAULTS:
+            leaf = max((o for o in leaves if _explains(o, found[i])), key=lambda o: _RANK[o.state], default=None)
+            if leaf is not None:
+                found[i] = msgspec.structs.replace(found[i], state=State.ABSENT, limit=f"explained by: {leaf.component}")
+
+
+def _explains(leaf: Observation, rollup: Observation) -> bool:
+    """At least as bad, and part of what the rollup sums up: anything for a whole machine, else what hangs under it."""
+    if _RANK[leaf.state] < _RANK[rollup.state]:
+        return False
+    if rollup.component.startswith((*_WHOLE, f"{leaf.component}/")):
+        return True
+    above, below = (o.source.partition("#")[0] + "/" for o in (rollup, leaf))
+    if above.startswith("/") and (below.startswith(above) or above.startswith(below)):
+        return True
+    return rollup.component.startswith("storage/") and leaf.component.startswith(("disk/", "volume/", "controller/"))
 
 
 def _state(rule: Rule, word: Any) -> tuple[State, str]:

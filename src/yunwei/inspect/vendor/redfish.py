@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from yunwei.inspect.observation import FAULTS, Observation, State, Target
+from yunwei.inspect.observation import Target
 from yunwei.inspect.vendor.compiled import From, VendorFile
 from yunwei.inspect.vendor.expr import dig
-from yunwei.inspect.vendor.observe import Observer
+from yunwei.inspect.vendor.observe import Observer, settle_rollups
 from yunwei.inspect.vendor.reading import Reading
 
 _Rows = list[tuple[dict[str, Any], str]]
@@ -43,7 +41,7 @@ def apply_redfish(
     reading = observer.reading
     observer.pick(((p, rows(p.rows)) for p in vendor.identity), reading.identity)
     observer.pick(((p, rows(p.rows)) for p in vendor.moving), reading.moving)
-    _settle_rollups(observer)
+    settle_rollups(observer)
     return reading
 
 
@@ -73,36 +71,3 @@ def _rows(resources: list[tuple[str, Mapping[str, Any]]], each: tuple[str, ...])
             if isinstance(item, Mapping):
                 out.append(({**item, "parent": body, "uri": uri, "index": str(i)}, f"{uri}#/{pointer}/{i}"))
     return out
-
-
-_WHOLE = ("system/", "chassis/", "manager/", "redundancy/")
-_RANK = {State.WARNING: 1, State.CRITICAL: 2}
-
-
-def _settle_rollups(observer: Observer) -> None:
-    """A rollup that a leaf explains is not a second fault: report the leaf (check_redfish #40).
-
-    It stays as a neutral reading that names the leaf; one that no leaf explains stays the fault it is.
-    """
-    found = observer.reading.observations
-    places = set(observer.rollups)
-    leaves = [o for i, o in enumerate(found) if i not in places and o.state in FAULTS]
-    for i in sorted(places):
-        if found[i].state in FAULTS:
-            leaf = max((o for o in leaves if _explains(o, found[i])), key=lambda o: _RANK[o.state], default=None)
-            if leaf is not None:
-                found[i] = msgspec.structs.replace(
-                    found[i], state=State.ABSENT, limit=f"explained by: {leaf.component}"
-                )
-
-
-def _explains(leaf: Observation, rollup: Observation) -> bool:
-    """At least as bad, and part of what the rollup sums up: anything for a whole machine, else what hangs under it."""
-    if _RANK[leaf.state] < _RANK[rollup.state]:
-        return False
-    if rollup.component.startswith(_WHOLE):
-        return True
-    above, below = rollup.source.partition("#")[0], leaf.source.partition("#")[0]
-    if below.startswith(above) or above.startswith(below):
-        return True
-    return rollup.component.startswith("storage/") and leaf.component.startswith(("disk/", "volume/", "controller/"))

@@ -9,7 +9,7 @@ from typing import Any
 from yunwei.inspect.observation import Target
 from yunwei.inspect.vendor.build import key
 from yunwei.inspect.vendor.compiled import From, TablePlan, VendorFile
-from yunwei.inspect.vendor.observe import Observer
+from yunwei.inspect.vendor.observe import Observer, settle_rollups
 from yunwei.inspect.vendor.reading import Reading, SnmpData, SnmpValue
 from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
@@ -35,6 +35,7 @@ def apply_snmp(vendor: VendorFile, data: SnmpData, target: Target, terms: dict[s
     for rule in vendor.rules:
         if found := rows(rule.rows):
             observer.run(rule, found, f"{rule.source}." if rule.rows.table else rule.source)
+    settle_rollups(observer)
     bases = {t.name: f"{t.oid}." for t in vendor.snmp_tables}
     for part in vendor.parts:
         observer.add_parts(part, rows(part.rows), bases.get(part.rows.table, ""))
