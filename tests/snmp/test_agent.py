@@ -144,3 +144,11 @@ def test_absurd_repetitions_cost_no_more_than_a_message(at: int) -> None:
     got = ask(Agent(switch(500)), message.GETBULK, [IF_NAME], 0, at)
     assert len(got.varbinds) < 60
     assert content(COUNTER64, 2**63 + 1)
+
+
+def test_no_report_for_what_does_not_ask_for_one() -> None:
+    """RFC 3412 §7.1 3c: without the reportable flag (traps, reports) silence, or two engines would report forever."""
+    agent = Agent(switch(2), users={b"operator": USER}, engine_id=ENGINE)
+    probe = message.parse_v3(User(USER, None, lambda: 0.0).wrap(1 << 24, b""))
+    for flags, silent in ((message.REPORTABLE, False), (0, True)):
+        assert (answer(agent, message.build_v3(probe._replace(flags=flags))[0], 0) is None) == silent

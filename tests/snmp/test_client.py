@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.snmp.helpers import ENGINE, IF_NAME, IF_TABLE, SYSTEM, USER, rule, serve, switch
-from yunwei.snmp import ber, message, usm
-from yunwei.snmp.agent import Agent, answer
+from yunwei.snmp import authority, ber, message, usm
+from yunwei.snmp.agent import Agent, answer, respond
 from yunwei.snmp.client import SnmpClient
 from yunwei.snmp.errors import SnmpAuthError, SnmpError, SnmpGarbage, SnmpStatus, SnmpTimeout, SnmpTooBig
 from yunwei.snmp.security import Community, User
@@ -331,6 +331,60 @@ def test_v3_an_answer_that_is_not_signed_or_not_encrypted_is_not_believed() -> N
         user.unwrap(usm.seal(parsed._replace(payload=plain), other), {ident})
 
 
+def report(oid: str, ident: int, engine_id: bytes) -> bytes:
+    """An unsigned report."""
+    varbind = ber.encode_varbind(ber.oid_content(oid), ber.encode_value(0x41, 1))
+    scoped = message.build_scoped(engine_id, b"", message.build_pdu(message.REPORT, ident, 0, 0, [varbind]))
+    return usm.seal(message.V3Message(ident, 1472, 0, engine_id, 1, 1, b"operator", b"", 0, b"", scoped), None)
+
+
+def test_v3_what_answers_no_question_of_ours_is_passed_over() -> None:
+    user, agent = synced()
+    assert user.unwrap(exchange(user, agent, 5 << 24), {6 << 24}) is None
+    assert user.unwrap(report(usm.UNKNOWN_ENGINE, 5 << 24, b"another-engine"), {6 << 24}) is None
+    assert user.engine is not None
+    assert user.engine.engine_id == ENGINE
+
+
+def test_v3_reports_that_make_no_sense_teach_nothing() -> None:
+    user, _agent = synced()
+    before = user.engine
+    for oid, engine_id in ((usm.UNKNOWN_ENGINE, b"1234"), (usm.NOT_IN_TIME_WINDOW, b"another-engine")):
+        with pytest.raises(SnmpGarbage):
+            user.unwrap(report(oid, 5 << 24, engine_id), {5 << 24})
+        assert user.engine == before
+    told = user.unwrap(report("1.3.6.1.6.3.12.1.5.0", 5 << 24, ENGINE), {5 << 24})
+    assert told is not None
+    with pytest.raises(SnmpError, match=r"1\.3\.6\.1\.6\.3\.12\.1\.5\.0"):
+        user.heed(told)
+
+
+def test_v3_a_signature_for_another_user_is_not_ours() -> None:
+    user, agent = synced()
+    ident = 5 << 24
+    keys = usm.keys_for(USER, ENGINE)
+    assert keys is not None
+    parsed = message.parse_v3(exchange(user, agent, ident))
+    other = parsed._replace(user=b"guest", payload=usm.decrypt(parsed, keys))
+    with pytest.raises(SnmpAuthError):
+        user.unwrap(usm.seal(other, keys), {ident})
+
+
+async def test_v3_the_request_id_inside_must_be_ours_too() -> None:
+    agent = v3_agent()
+
+    def crossed(data: bytes) -> bytes | None:
+        admitted = authority.admit(agent, data, 1000)
+        if not isinstance(admitted, authority.Admitted):
+            return admitted
+        pdu = respond(agent, admitted.scoped.pdu._replace(request_id=77), 1000)
+        return authority.reply(agent, admitted, pdu or b"", 1000)
+
+    async with serve(crossed) as (port, _seen), SnmpClient() as client:
+        with pytest.raises(SnmpGarbage, match="request-id"):
+            await client.session("127.0.0.1", port, USER, timeout=1).get([NAME])
+
+
 def test_v3_an_old_answer_is_refused() -> None:
     user, agent = synced()
     ident = 5 << 24
@@ -350,13 +404,7 @@ def test_v3_an_unsigned_time_report_cannot_make_a_replay_believable() -> None:
     user, agent = synced()
     ident = 5 << 24
     user.unwrap(exchange(user, agent, ident), {ident})
-    keys = usm.keys_for(USER, ENGINE)
-    assert keys is not None
-    varbind = ber.encode_varbind(ber.oid_content(usm.NOT_IN_TIME_WINDOW), ber.encode_value(0x41, 1))
-    pdu = message.build_pdu(message.REPORT, ident, 0, 0, [varbind])
-    scoped = message.build_scoped(ENGINE, b"", pdu)
-    report = message.V3Message(ident, 1472, 0, ENGINE, 1, 1, b"operator", b"", 0, b"", scoped)
-    user.unwrap(usm.seal(report, None), {ident})
+    user.unwrap(report(usm.NOT_IN_TIME_WINDOW, ident, ENGINE), {ident})
     reply = answer(agent, user.wrap(ident, message.build_pdu(message.GET, ident, 0, 0, [])), 1000)
     assert reply is not None
     told = user.unwrap(reply, {ident})
