@@ -228,3 +228,15 @@ def test_upcoming_is_computed_and_not_stored(people: People) -> None:
     found = services.upcoming(now, at("2026-03-05 00:00"))
     assert [u.due.period for u in found if u.due.obligation == "look-day"] == ["2026-03-03", "2026-03-04", "2026-03-05"]
     assert Occurrence.objects.count() == count
+
+
+def test_an_approval_in_the_afternoon_does_not_reach_back_to_noon(people: People, contract: Path) -> None:
+    lines = [world.PlanLine("walk-week", cadence=world.plan_cadence("day", due_time="12:00"))]
+    world.write(world.folder(plan=world.plan(lines=lines)), contract)
+    services.tick(at("2026-03-03 08:00"))
+    services.tick(at("2026-03-03 13:00"))
+    approve(people, "2026-03-03 15:00", lines)
+    services.tick(at("2026-03-03 15:01"))
+    assert (row("walk-week:2026-03-03").state, row("walk-week:2026-03-03").counts) == (State.MISSED, False)
+    services.tick(at("2026-03-04 08:00"))
+    assert row("walk-week:2026-03-04").counts

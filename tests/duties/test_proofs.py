@@ -92,6 +92,15 @@ def test_only_an_equal_invoice_starts_the_clock(begun: People) -> None:
         services.record_event("invoice", at=NOW, by=begun.client, now=NOW, file=FILE, subject={"amount": "much"})
 
 
+def test_a_confirmed_price_decides_what_the_last_invoice_must_be(begun: People) -> None:
+    services.record_event("effective", at=NOW, by=begun.client, now=NOW, subject={"amount": "900.00"})
+    for amount, starts in (("1000.00", False), ("900", True)):
+        told = {"amount": amount}
+        event = services.record_event("invoice", at=NOW, by=begun.client, now=NOW, file=FILE, subject=told)
+        assert event.starts_clock == starts
+        assert event.subject == {"amount": f"{float(amount):.2f}"}
+
+
 def test_an_event_and_its_ledger_row_come_together(begun: People, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_args: object, **_kwargs: object) -> None:
         raise OSError("disk full")

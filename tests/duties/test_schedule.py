@@ -304,5 +304,30 @@ def test_the_whole_term_of_each_contract_takes_less_than_a_second(path: Path) ->
     assert any(d.counts for d in found)
 
 
+@pytest.mark.parametrize(
+    ("obligation", "recorded", "due"),
+    [
+        ("P1", {"invoice_received_first": "2026-02-03", "contract_effective": "2026-02-03"}, "2026-02-24"),  # 5.2.1
+        ("P1", {"invoice_received_first": "2026-02-10", "contract_effective": "2026-02-03"}, "2026-03-02"),
+        ("P1", {"invoice_received_first": "2026-01-30", "contract_effective": "2026-02-03"}, "2026-02-24"),
+        ("R3", {"request_received": "2026-02-13"}, "2026-02-25"),  # 2.1
+        ("R3", {"request_received": "2026-05-03"}, "2026-05-08"),
+        ("A4", {"paper_handed_over": "2026-02-10"}, "2026-03-09"),  # 7.1.10
+        ("F2", {"force_majeure_occurred": "2026-02-03"}, "2026-02-24"),  # 11.3
+        ("G12", {"end_of_term": "2027-02-03"}, "2027-02-03"),  # 7.2.16, at the end itself
+        ("G13", {"end_of_term": "2027-02-03"}, "2027-02-23"),
+        ("L1", {"contract_effective": "2026-02-03"}, "2026-02-05"),
+        ("L2", {"contract_effective": "2026-02-03"}, "2026-02-12"),
+    ],
+)
+def test_the_clocks_of_the_real_contract(obligation: str, recorded: dict[str, str], due: str) -> None:
+    contract = load(next(p for p in CONTRACTS if p.name == "qingpu-2026"))
+    happened = [EventAt(str(n), kind, at(f"{day} 15:00")) for n, (kind, day) in enumerate(recorded.items())]
+    found = [d for d in occurrences(contract, [], happened, CALENDAR, FOREVER) if d.obligation == obligation]
+    assert [local(d.due_at - timedelta(days=1))[:10] for d in found if d.due_at] == [due]
+    assert found[0].counts
+    assert found[0].provisional == due.startswith("2027")
+
+
 def test_the_lines_of_the_test_plan_are_all_used() -> None:
     assert {line.obligation for line in LINES} <= {o.id for o in OBLIGATIONS}

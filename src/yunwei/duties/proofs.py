@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from yunwei.accounts.models import Account, PartyOf, Role
 from yunwei.contract.schema import Kind, Obligation
@@ -15,7 +17,6 @@ from yunwei.duties import sources
 from yunwei.duties.errors import DutyError
 from yunwei.duties.models import Cause, Claim, ClaimKind, ClaimState, ManualProof, Occurrence, State, TriggerEvent
 from yunwei.duties.transitions import in_time, locked, move
-from yunwei.kernel.i18n import _
 from yunwei.kernel.money import parse_figures
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Artifact
@@ -86,6 +87,8 @@ def record_event(
     artifact = _store(file, kind) if detail.file or file is not None else None
     told = dict(subject or {})
     why = _unequal(detail.instalment, told, kind) if detail.instalment else ""
+    if "amount" in told:
+        told["amount"] = str(parse_figures(told["amount"]))
     with transaction.atomic():
         row = TriggerEvent.objects.create(
             kind=kind,
@@ -116,13 +119,30 @@ def record_event(
 def _unequal(instalment_id: str, subject: dict[str, str], where: str) -> str:
     """Why an amount starts no clock; empty when it is the instalment's."""
     if "amount" not in subject:
-        raise DutyError(_("需要写明金额"), where=where, hint="amount=12345.00")
+        raise DutyError(_("需要写明金额"), where=where, hint="amount=2091800.00")
     amount = parse_figures(str(subject["amount"]))
     subject["amount"] = str(amount)
+    due = _instalment_due(instalment_id)
+    if due is None or due == amount:
+        return ""
+    return _("金额 {amount} 与该期应付 {due} 不等，不起算期限").format(amount=amount, due=due)
+
+
+def _instalment_due(instalment_id: str) -> Decimal | None:
+    """What an instalment comes to: the contract's amount, or, once one of its anchors confirmed another final price
+    (`subject["amount"]`, 5.2.1b with 5.1), that price less the instalments before it."""
+    before = Decimal(0)
     for instalment in sources.folder().contract.instalments:
-        if instalment.id == instalment_id and instalment.amount != amount:
-            return _("金额 {amount} 与该期应付 {due} 不等，不起算期限").format(amount=amount, due=instalment.amount)
-    return ""
+        if instalment.id == instalment_id:
+            confirmed = (
+                TriggerEvent.objects.filter(kind__in=instalment.anchors, subject__has_key="amount")
+                .exclude(kind__in=[e.id for e in sources.folder().event_details if e.instalment])
+                .order_by("-at", "-id")
+                .first()
+            )
+            return parse_figures(confirmed.subject["amount"]) - before if confirmed else instalment.amount
+        before += instalment.amount
+    return None
 
 
 # --- manual proof -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from yunwei.assets.models import Asset
 from yunwei.contract.schema import Kind, Obligation, Selector
@@ -19,7 +20,6 @@ from yunwei.duties.errors import DutyError
 from yunwei.duties.models import Attempt, Cause, Occurrence, State
 from yunwei.duties.schedule import PlanAt
 from yunwei.duties.transitions import in_time, locked, move
-from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Verdict
 from yunwei.runs import services as runs
 from yunwei.runs.models import RunState

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from yunwei.contract import plans as contract_plans
 from yunwei.contract.folder import load
@@ -16,7 +17,6 @@ from yunwei.duties.errors import DutyError
 from yunwei.duties.models import CalendarYear, TriggerEvent
 from yunwei.duties.schedule import EventAt, PlanAt
 from yunwei.kernel.calendar import Calendar, Schedule
-from yunwei.kernel.i18n import _
 
 #: name and time of every file of the contract folder: what tells that it was changed
 Stamp = tuple[tuple[str, int, int], ...]

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from yunwei.duties.errors import DutyError
 from yunwei.duties.models import Occurrence, State
-from yunwei.kernel.i18n import _
 from yunwei.ledger import services as ledger
 
 JSON = Any
