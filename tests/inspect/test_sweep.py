@@ -325,7 +325,7 @@ async def test_a_session_left_by_a_crash_is_deleted_at_the_next_start(tmp_path: 
         sealed = await crashed(farm, keys, SessionBook(tmp_path))
         assert len(farm.bmc(address).sessions) == 1
         token = next(iter(farm.bmc(address).sessions.values()))
-        (left,) = SessionBook(tmp_path).left()
+        ((_path, left),) = SessionBook(tmp_path).left()
         assert left == sealed
         assert token not in left
         assert await delete_left(SessionBook(tmp_path), keys) == 1
@@ -343,6 +343,14 @@ async def test_a_session_named_by_the_job_is_deleted_first(tmp_path: Path):
         assert not farm.bmc(device.address).sessions
     assert result.problem is None
     assert result.session == ""
+
+
+def test_a_session_of_a_job_that_still_runs_is_not_left_behind(tmp_path: Path):
+    running = SessionBook(tmp_path)
+    running.keep("https://127.0.0.1", "sealed")
+    assert not list(SessionBook(tmp_path).left()), "two jobs may look at one BMC at the same time"
+    running.close()
+    assert [text for _path, text in SessionBook(tmp_path).left()] == ["sealed"]
 
 
 async def test_where_all_sessions_are_taken_basic_still_sees_the_device():
