@@ -298,6 +298,7 @@ class Builder:
             expr("mute"),
             tuple(limits),
             tuple(tests),
+            raw.fill,
             self._source(raw, at, *steps),
         )
 
@@ -326,7 +327,9 @@ class Builder:
         )
         present = self.checked(raw, raw.present, at, *steps, "present")[0] if raw.present else None
         component = self.templated(raw, raw.component, at, *steps, "component")[0]
-        return PartRule(rows, component, self.templated(raw, raw.kind, at, *steps, "kind")[0], fields, present)
+        return PartRule(
+            rows, component, self.templated(raw, raw.kind, at, *steps, "kind")[0], fields, present, raw.fill
+        )
 
     def picks(self, which: str) -> tuple[Pick, ...]:
         out = []

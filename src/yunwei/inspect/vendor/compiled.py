@@ -16,8 +16,37 @@ StateTable = Mapping[Any, tuple[State, str]]
 Limits = tuple[float | None, float | None, float | None, float | None]
 #: quantities an observation may have (observation.Observation.kind), with the ones that readings of machines add
 KINDS = frozenset(
-    "temperature fan_speed voltage current power charge runtime load cpu memory storage state port errors optical clock "
-    "uptime count log service speed frequency humidity wear swap inode percent rollup reboot".split()
+    {
+        "temperature",
+        "fan_speed",
+        "voltage",
+        "current",
+        "power",
+        "charge",
+        "runtime",
+        "load",
+        "cpu",
+        "memory",
+        "storage",
+        "state",
+        "port",
+        "errors",
+        "optical",
+        "clock",
+        "uptime",
+        "count",
+        "log",
+        "service",
+        "speed",
+        "frequency",
+        "humidity",
+        "wear",
+        "swap",
+        "inode",
+        "percent",
+        "rollup",
+        "reboot",
+    }
 )
 LIMIT_NAMES = ("warn_high", "crit_high", "warn_low", "crit_low")
 
@@ -91,6 +120,7 @@ class Rule:
     mute: Expr | None
     limits: tuple[tuple[int, Expr], ...]
     tests: tuple[tuple[State, Expr], ...]
+    fill: bool
     source: str  # column OID, key of the resource, or section
 
 
@@ -103,6 +133,7 @@ class PartRule:
     kind: Expr
     fields: tuple[tuple[str, Expr], ...]
     present: Expr | None
+    fill: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ class _Rewrite(ast.NodeTransformer):
         except ValueError:
             key = None
         if not isinstance(key, (int, str)):
-            raise ValueError("only a number or a text may stand in [ ]")  # noqa: TRY004 - one error for a bad expression
+            raise ValueError("only a number or a text may stand in [ ]")
         return self._dig(node.value, key)
 
 

@@ -87,6 +87,8 @@ class Observer:
             raw = str(rule.raw(row) or raw)
         kind = rule.kind_text or rule.kind(row)
         component, name = rule.component(row), rule.name(row)
+        if rule.fill and (component, kind) in self._taken:
+            return None
         component = self._unique(component, kind, place=source)
         muted = rule.mute is not None and bool(rule.mute(row))
         limit = ""
@@ -116,25 +118,29 @@ class Observer:
         else:
             if rule.tests and state is State.UNKNOWN:
                 state = State.OK
-        planned = self.plan.find(kind, component) if self.plan.by_kind else None
         number = value if type(value) in (int, float) else None
-        if number is None or (rule.value is None and planned is None):
+        found = self._limits(rule, row, state, kind, component, name) if number is not None else None
+        if number is None or found is None:
             return state, ""
+        return worse(state, against(number, found[1])), told(*found)
+
+    def _limits(
+        self, rule: Rule, row: Row, state: State, kind: str, component: str, name: str
+    ) -> tuple[str, Limits] | None:
+        """Whose limits judge this reading, in the order of judge.py; None where nobody's do."""
+        planned = self.plan.find(kind, component) if self.plan.by_kind else None
         if planned is not None and planned[0]:
-            return worse(state, against(number, planned[1])), told("plan", planned[1])
-        if state is State.ABSENT:
-            return state, ""  # nothing there: only a plan that names it says that it must be
+            return "plan", planned[1]
+        if state is State.ABSENT or rule.value is None:
+            return None  # nothing there: only a plan that names it says that it must be
         device = self._device(rule, row) if rule.limits else NONE
         if device != NONE:
-            return worse(state, against(number, device)), told("device", device)
+            return "device", device
         if planned is not None:
-            return worse(state, against(number, planned[1])), told("plan", planned[1])
-        if rule.tests or (state is not State.UNKNOWN and (rule.state is not None or rule.status is not None)):
-            return state, ""  # the device judged itself
-        default = default_limits(self.vendor, kind, component, name)
-        if default is None:
-            return state, ""
-        return worse(state, against(number, default)), told("vendor file", default)
+            return "plan", planned[1]
+        judged_itself = rule.tests or (state is not State.UNKNOWN and (rule.state or rule.status))
+        default = None if judged_itself else default_limits(self.vendor, kind, component, name)
+        return None if default is None else ("vendor file", default)
 
     @staticmethod
     def _device(rule: Rule, row: Row) -> Limits:
@@ -150,6 +156,8 @@ class Observer:
                 continue
             component = rule.component(row)
             if component in self._parts:
+                if rule.fill:
+                    continue
                 component = f"{component}#{row.get('index', place)}"
             self._parts.add(component)
             told_ = {name: str(fn(row)).strip() for name, fn in rule.fields}
@@ -194,7 +202,9 @@ def settle_rollups(observer: Observer) -> None:
         if found[i].state in FAULTS:
             leaf = max((o for o in leaves if _explains(o, found[i])), key=lambda o: _RANK[o.state], default=None)
             if leaf is not None:
-                found[i] = msgspec.structs.replace(found[i], state=State.ABSENT, limit=f"explained by: {leaf.component}")
+                found[i] = msgspec.structs.replace(
+                    found[i], state=State.ABSENT, limit=f"explained by: {leaf.component}"
+                )
 
 
 def _explains(leaf: Observation, rollup: Observation) -> bool:

@@ -62,6 +62,7 @@ class RawSource(_Strict, kw_only=True):
     each: str = ""
     section: str = ""
     when: str = ""
+    fill: bool = False  # only what no earlier rule has spoken of (a view of the same parts in another place)
 
 
 class RawRule(RawSource, kw_only=True):
