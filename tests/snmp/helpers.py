@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -107,15 +106,10 @@ def tool(name: str) -> str:
 
 def run_tool(name: str, *args: str, timeout: float = 15) -> subprocess.CompletedProcess[str]:
     """Run a net-snmp program without any configuration file of this machine."""
-    state = Path(tempfile.gettempdir()) / f"yunwei-net-snmp-{os.getpid()}"
-    environment = {
-        "SNMPCONFPATH": str(state),
-        "SNMP_PERSISTENT_DIR": str(state),
-        "MIBS": "",
-        "PATH": os.environ["PATH"],
-    }
     command = [tool(name), *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environment, check=False)
+    with tempfile.TemporaryDirectory(prefix="yunwei-net-snmp-") as state:
+        environment = {"SNMPCONFPATH": state, "SNMP_PERSISTENT_DIR": state, "MIBS": "", "PATH": os.environ["PATH"]}
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environment, check=False)
 
 
 def free_port() -> int:
