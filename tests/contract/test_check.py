@@ -111,22 +111,22 @@ FAULTS = [
     ("basis.no_statute", OB, "    statute: 政府采购法 47\n", "", "{n: 7, unit: working_day, basis: statute"),
     ("basis.plan_in_contract", OB, "{n: 3, unit: working_day, basis: contract", "{n: 3, unit: working_day, basis: plan", "basis: plan"),
     ("basis.contract_in_plan", P, "{n: 4, unit: hour, basis: plan", "{n: 4, unit: hour, basis: contract", "basis: contract"),
-    ("basis.contract_in_plan", P, "crit_low: 30, unit: d}", "crit_low: 30, unit: d, basis: statute}", "basis: statute"),
+    ("basis.contract_in_plan", P, "crit_low: 5, unit: min}", "crit_low: 5, unit: min, basis: statute}", "basis: statute"),
     ("plan.unknown_obligation", P, "obligation: S4.9", "obligation: S9.9", "obligation: S9.9"),
     ("plan.coverage", P, "coverage_target: 100", "coverage_target: 100.5", "100.5"),
     ("plan.coverage", P, "coverage_target: 100", "coverage_target: 0", "coverage_target: 0"),
     ("plan.loosens_contract", P, "  - obligation: R4\n", "  - obligation: R3\n    deadline: {n: 4, unit: working_day, basis: plan, anchor: request_received}\n  - obligation: R4\n", "n: 4, unit: working_day"),
     ("plan.loosens_contract", P, "  - obligation: R4\n", "  - obligation: R3\n    deadline: {n: 3, unit: calendar_day, basis: plan, anchor: request_received}\n  - obligation: R4\n", "n: 3, unit: calendar_day"),
     ("plan.cadence_on_trigger", P, "  - obligation: R4\n", "  - obligation: R3\n    cadence: {every: week, basis: plan}\n  - obligation: R4\n", None),
-    ("limit.duplicate", P, '{kind: storage, component: "inode/*"', '{kind: storage, component: ""', 'component: ""'),
-    ("limit.empty", P, "warn_high: 27, crit_high: 32", "warn_high: nan", "warn_high: nan"),
+    ("limit.duplicate", P, '{kind: inode,', '{kind: storage, component: "",', 'component: ""'),
+    ("limit.empty", P, "warn_high: 0.1, crit_high: 1", "warn_high: nan", "warn_high: nan"),
     ("clause.exempts", CL, "    exempts: damage\n", "", "- id: 7.2.10"),
     ("clause.exempts", CL, "    exempts: damage\n", "    exempts: everything\n", "- id: 7.2.10"),
     ("clause.exempts", CL, "kinds: [RB]\n    who: B\n    gist: 乙方取得约定报酬", "kinds: [RB]\n    exempts: damage\n    who: B\n    gist: 乙方取得约定报酬", "- id: 7.2.1\n"),
-    ("limit.empty", P, "warn_low: 90, crit_low: 30, unit: d", "unit: d", "kind: warranty"),
-    ("limit.reversed", P, "warn_high: 27, crit_high: 32", "warn_high: 33, crit_high: 32", "warn_high: 33"),
-    ("limit.reversed", P, "warn_low: 90, crit_low: 30", "warn_low: 20, crit_low: 30", "warn_low: 20"),
-    ("limit.reversed", P, "warn_high: 27, crit_high: 32", "warn_low: 28, warn_high: 27, crit_high: 32", "warn_low: 28"),
+    ("limit.empty", P, "warn_low: 10, crit_low: 5, unit: min", "unit: min", "kind: runtime"),
+    ("limit.reversed", P, "warn_high: 0.1, crit_high: 1", "warn_high: 3, crit_high: 1", "warn_high: 3"),
+    ("limit.reversed", P, "warn_low: 10, crit_low: 5", "warn_low: 4, crit_low: 5", "warn_low: 4"),
+    ("limit.reversed", P, "warn_high: 0.1, crit_high: 1", "warn_low: 0.5, warn_high: 0.1, crit_high: 1", "warn_low: 0.5"),
 ]  # fmt: skip
 
 
@@ -219,3 +219,8 @@ def test_every_code_of_the_checker_has_a_test() -> None:
         )
     )
     assert codes - tested == set()
+
+
+def test_the_contract_s_own_cadence_must_be_one_a_calendar_can_follow(spoil: Spoil) -> None:
+    folder = spoil(OB, 'weekday: 3, due_time: "17:00"', 'weekday: 9, due_time: "17:60"', "yunting-2027")
+    assert {p.code for p in check(folder)} == {"cadence.day", "cadence.due_time"}

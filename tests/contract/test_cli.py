@@ -89,7 +89,7 @@ def test_a_plan_from_proposal_to_refusal(tmp_path: Path, monkeypatch: pytest.Mon
     assert "2026-02-05" in plan("approve", "1", "--by", "a_manager").stdout
     looser = tmp_path / "plan.yaml"
     text = (CONTRACTS / "qingpu-2026" / "plan.yaml").read_text(encoding="utf-8")
-    looser.write_text(text.replace("warn_high: 27, crit_high: 32", "warn_high: 30, crit_high: 40"), encoding="utf-8")
+    looser.write_text(text.replace("warn_high: 0.1, crit_high: 1", "warn_high: 0.5, crit_high: 3"), encoding="utf-8")
     assert "放宽" in plan("propose", str(looser), "--by", "b_manager", "--note", "热").stdout
     assert [c["effect"] for c in json.loads(plan("diff", "2", "--json").stdout)["changes"]] == ["loosens"]
     assert plan("refuse", "2", "--by", "a_manager", "--reason", "不同意").exit_code == 0

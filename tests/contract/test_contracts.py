@@ -255,3 +255,16 @@ def _literals(path: Path) -> list[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
     ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plan_limits_speak_of_kinds_that_vendor_files_read(name: str) -> None:
+    """A limit for a kind nobody reads would look agreed and judge nothing."""
+    read = set(re.findall(r"kind: ([a-z_]+)", "".join(p.read_text() for p in SRC.glob("work/hardware/vendors/*.yaml"))))
+    assert {limit.kind for limit in load(CONTRACTS / name).plan.limits} <= read
+
+
+def test_no_limit_of_the_default_plan_trips_at_rest() -> None:
+    """High limits are reached at >=, low ones at <=: a limit at zero would fault every idle reading."""
+    for limit in FIRST.plan.limits:
+        assert all(v is None or v > 0 for v in (limit.warn_high, limit.crit_high, limit.warn_low, limit.crit_low))

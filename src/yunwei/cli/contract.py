@@ -272,7 +272,7 @@ def _account(username: str) -> Account:
     account = authenticate(username=username, password=password)
     if account is None:
         raise ContractError(_("账号或口令不对"), where=username)
-    return account  # type: ignore[return-value]
+    return account
 
 
 if find_spec("yunwei.cli.contract_read") is not None:

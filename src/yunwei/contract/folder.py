@@ -196,7 +196,7 @@ class _File:
         except RecursionError:
             self._problem(node, "yaml.too_deep", _("嵌套太深"))
             return None
-        return None if isinstance(value, _Missing) else value  # type: ignore[no-any-return]
+        return None if isinstance(value, _Missing) else value
 
     def _compose(self, path: Path) -> yaml.Node | None:
         try:

@@ -6,7 +6,7 @@ the client's approval by the one way there is. Every step is in the ledger toget
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -136,7 +136,7 @@ def _may(by: Account, allowed: dict[PartyOf, frozenset[Role]], message: str) -> 
 def _record(
     row: PlanVersion,
     event: str,
-    data: dict[str, object],
+    data: Mapping[str, object],
     by: Account,
     now: datetime,
     artifacts: Sequence[Artifact] = (),
