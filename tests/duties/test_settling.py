@@ -140,6 +140,14 @@ def test_a_look_that_proved_too_little_is_done_again_while_it_is_in_time(started
     assert [a.verdict for a in row(LOOK).attempts.all()] == ["unproven", "pass"]
 
 
+def test_nothing_is_tried_again_by_itself_when_the_time_has_run_out(started: People) -> None:
+    finish(LOOK, figures(10, 5), "2026-03-03 17:20")
+    services.tick(at("2026-03-03 18:00"))
+    assert (row(LOOK).attempts.count(), row(LOOK).state) == (1, State.UNPROVEN)
+    services.again(row(LOOK).pk, now=at("2026-03-03 18:30"), actor="vendor")  # by hand, the same day: late
+    assert finish(LOOK, figures(10, 10), "2026-03-03 18:40").state == State.LATE
+
+
 def test_automatic_attempts_end(started: People) -> None:
     moment = at("2026-03-03 07:10")
     for _ in range(6):

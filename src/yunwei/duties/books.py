@@ -126,18 +126,14 @@ def _follow(pairs: Iterable[tuple[Occurrence, Due]], now: datetime) -> int:
 
 
 def _may_follow(row: Occurrence, due: Due, now: datetime) -> dict[str, JSON]:
-    """Which fields of a row may take the schedule's values now."""
-    fields = _fields(due)
-    if row.provisional:
-        return (
-            fields
-            if row.state == State.DUE or row.due_at is None or row.due_at > now
-            else {name: fields[name] for name in ("due_at", "provisional")}
-        )
+    """Which fields of a row take the schedule's values now: a plan approved later does not move a time that has passed,
+    while the calendar may always correct what was provisional."""
     past = row.due_at is not None and row.due_at <= now
-    if past:
-        return {}
-    return fields if row.state == State.DUE else {name: fields[name] for name in JUDGED}
+    names = () if past else FOLLOWS if row.state == State.DUE else JUDGED
+    if row.provisional:
+        names = (*names, "due_at", "provisional")
+    fields = _fields(due)
+    return {name: fields[name] for name in names}
 
 
 def _no_cost(row: Occurrence, now: datetime) -> None:

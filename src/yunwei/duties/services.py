@@ -43,8 +43,6 @@ __all__ = [
 
 def due(now: datetime) -> int:
     """Bring the table up to date and submit what is due; returns how many runs were submitted. Twice is once."""
-    # what ran out is closed before new terms are looked at: a plan approved later does not move a time that has passed
-    close_overdue(now)
     bring_up_to_date(now)
     close_overdue(now)
     return submit_due(now)
