@@ -119,7 +119,7 @@ def record_event(
 def _unequal(instalment_id: str, subject: dict[str, str], where: str) -> str:
     """Why an amount starts no clock; empty when it is the instalment's."""
     if "amount" not in subject:
-        raise DutyError(_("需要写明金额"), where=where, hint="amount=2091800.00")
+        raise DutyError(_("需要写明金额"), where=where, hint="amount=12345.00")
     amount = parse_figures(str(subject["amount"]))
     subject["amount"] = str(amount)
     due = _instalment_due(instalment_id)
