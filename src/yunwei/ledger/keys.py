@@ -54,9 +54,12 @@ def _load(path: Path, mtime: int) -> sm2.PrivateKey:  # noqa: ARG001 - a changed
     return sm2.PrivateKey.from_pem(path.read_bytes())
 
 
-def signer() -> sm2.PrivateKey:
-    """The signing key. Raises LedgerError when it is missing or others may read it."""
-    path = key_file()
+def signer(folder: Path | None = None) -> sm2.PrivateKey:
+    """The signing key, of this process's instance or in another keys folder.
+
+    Raises LedgerError when it is missing or others may read it.
+    """
+    path = folder / "ledger.pem" if folder else key_file()
     try:
         facts = path.stat()
     except OSError:
@@ -66,6 +69,6 @@ def signer() -> sm2.PrivateKey:
     return _load(path, facts.st_mtime_ns)
 
 
-def fingerprint() -> str:
-    """SM3 of the public key, to be handed to the client once, apart from the bundles."""
-    return signer().public.fingerprint
+def fingerprint(folder: Path | None = None) -> str:
+    """SM3 of the public key, to be handed to the client once, apart from the bundles. `folder`: as for `signer`."""
+    return signer(folder).public.fingerprint
