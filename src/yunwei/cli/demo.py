@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.progress import Progress, TaskID
 
-from yunwei.cli import common
+from yunwei.cli import common, contact
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 from yunwei.lab import district, real
@@ -45,13 +45,6 @@ def contract_folder() -> Path:
     if not found.is_dir():
         raise DemoError(_("找不到演示合同"), where=str(found), hint=_("在源码目录里运行 make demo"))
     return found
-
-
-def _parties() -> list[tuple[str, str, str]]:
-    """Both sides as the contract names them: code, name, side."""
-    from yunwei.contract.folder import load
-
-    return [(party.role, party.name, party.role) for party in load(contract_folder()).contract.parties]
 
 
 def contract_day(real_now: datetime) -> datetime:
@@ -90,8 +83,8 @@ def play(folder: Path, *, once: bool, as_json: bool, port: int) -> None:
     stage = Stage()
     try:
         with common.progress(quiet=as_json) as bar:
-            _prepare(folder, stage, bar, port=port, web=not once)
-            _play_day(stage, bar)
+            _prepare(folder, stage, bar, port=port)
+            _play_day(stage, bar, web=not once)
         told = summary()
         _print(told, as_json=as_json)
         if not once:
@@ -101,8 +94,8 @@ def play(folder: Path, *, once: bool, as_json: bool, port: int) -> None:
         stage.stop()
 
 
-def _prepare(folder: Path, stage: Stage, bar: Progress, *, port: int, web: bool) -> None:
-    task = bar.add_task(_("准备实例与实验设备"), total=4)
+def _prepare(folder: Path, stage: Stage, bar: Progress, *, port: int) -> None:
+    task = bar.add_task(_("准备实例与实验设备"), total=3)
     if folder.exists():
         if not (folder / instance.SETTINGS).exists() or not _is_demo(folder):
             raise DemoError(_("这个目录不是演示实例，不会覆盖"), where=str(folder), hint="--folder")
@@ -127,8 +120,6 @@ def _prepare(folder: Path, stage: Stage, bar: Progress, *, port: int, web: bool)
     bar.advance(task)
     _register(stage, stage.farm)
     stage.controls.register(common.now())
-    bar.advance(task)
-    server.start(stage.children, instance.folder(), web=web)
     bar.advance(task)
 
 
@@ -194,34 +185,22 @@ def _real_hosts(stage: Stage) -> list[dict[str, str]]:
     return rows
 
 
-def _play_day(stage: Stage, bar: Progress) -> None:
+def _play_day(stage: Stage, bar: Progress, *, web: bool) -> None:
     """First contact, agreement on identities, approval of the plan, then whatever is due."""
     farm = stage.farm
     if farm is None:
         raise DemoError(_("实验设备没有启动"))
-    contact = _first_contact()
-    _follow(bar, _("首次接触：登记设备身份"), [contact], stage)
+    contact.make(instance.clock(), bar)
     _agree()
     for code, fault in district.FAULTS.items():
         spec = next(e.device for e in district.equipment() if e.code == code)
         farm.set(spec.address, fault, protocol=spec.protocol)
     _approve_plan()
+    server.start(stage.children, instance.folder(), web=web)
     _wait(lambda: bool(_due_runs()), stage, seconds=30, what=_("今日义务"))
     _follow(bar, _("今日巡检：逐台查看"), _due_runs(), stage)
     _people_act()
     _settle(stage)
-
-
-def _first_contact() -> str:
-    """A run for no obligation: nothing is owed yet, it only pins who answers where."""
-    from yunwei.assets.models import Asset
-    from yunwei.runs import services as runs
-
-    now = common.now()
-    scope = {"assets": list(Asset.objects.filter(retired_at__isnull=True).values_list("code", flat=True))}
-    run_id = f"contact:first:{now:%Y%m%dT%H%M}:1"
-    runs.submit(run_id, "hardware.inspect", scope, {"baseline": scope["assets"]}, {"why": "first contact"}, now=now)
-    return run_id
 
 
 def _agree() -> None:
@@ -357,7 +336,7 @@ def _sweep_of_today(now: datetime) -> str:
     from yunwei.runs.models import Run
 
     found = (
-        Run.objects.filter(procedure="hardware.inspect", cause__has_key="occurrence")
+        Run.objects.filter(procedure="hardware.inspect", cause__has_key="obligation")
         .filter(submitted_at__gte=now - timedelta(days=1))
         .order_by("-submitted_at")
         .first()

@@ -13,6 +13,7 @@ from rich.text import Text
 from yunwei.cli import asset, contract, device, duties, evidence, lab, platform
 from yunwei.cli import inspect as inspection
 from yunwei.cli.common import err
+from yunwei.cli.contact import contact as first_contact
 from yunwei.cli.deadline import deadline
 from yunwei.kernel.errors import YunweiError
 
@@ -39,6 +40,7 @@ def options(
 
 
 app.command()(deadline)
+app.command("contact")(first_contact)
 app.command("inspect")(inspection.inspect)
 app.add_typer(inspection.collector, name="collector", help="采集端 (collector)")
 app.add_typer(contract.app, name="contract", help="合同与服务方案 (contract and service plan)")

@@ -96,13 +96,16 @@ def serve(
     from yunwei.server import serve as server
 
     common.open_instance()
-    children = server.Children()
+    children, controls = server.Children(), server.Controls()
     try:
+        controls.start()
+        controls.register(instance.clock().now())
         server.start(children, instance.folder(), workers=workers)
         common.err.print(_("控制台：http://127.0.0.1:{port}/").format(port=instance.settings()["web"]["port"]))
-        server.watch(children, report=lambda line: common.err.print(line, markup=False))
+        server.watch(children, controls)
     finally:
         children.stop()
+        controls.stop()
 
 
 def worker() -> None:

@@ -18,7 +18,7 @@ class InlineEngine:
     """Not durable: what is cut off half-way is run again from its first step by the reconciler."""
 
     def __init__(self, clock: Clock, between: Callable[[str, str], None] | None = None) -> None:
-        """`between(run_id, step)` is called after each step: tests inject their crashes there."""
+        """`between(run_id, step)` is called after each step and chunk: for progress, and for tests that inject crashes."""
         self._clock = clock
         self._between = between or (lambda _run, _step: None)
 
@@ -33,11 +33,7 @@ class InlineEngine:
                 if step.fan is None:
                     results[step.name] = execute.do_step(run_id, step.name, results, self._clock)
                 else:
-                    chunks = execute.chunks_of(run_id, step.name, results, self._clock)
-                    results[step.name] = [
-                        execute.do_chunk(run_id, step.name, results, chunk, i, self._clock)
-                        for i, chunk in enumerate(chunks)
-                    ]
+                    results[step.name] = self._chunks(run_id, step.name, results)
                 done.append(step.name)
                 self._between(run_id, step.name)
         except Exception as error:
@@ -46,6 +42,13 @@ class InlineEngine:
             execute.close_run(run_id, self._clock, error=execute.describe(error))
             return
         execute.close_run(run_id, self._clock)
+
+    def _chunks(self, run_id: str, step: str, results: dict[str, Any]) -> list[Any]:
+        done = []
+        for i, chunk in enumerate(execute.chunks_of(run_id, step, results, self._clock)):
+            done.append(execute.do_chunk(run_id, step, results, chunk, i, self._clock))
+            self._between(run_id, f"{step}/{i}")
+        return done
 
     def known(self, run_ids: list[str]) -> set[str]:
         return set(Run.objects.filter(pk__in=run_ids, ended_at__isnull=False).values_list("id", flat=True))

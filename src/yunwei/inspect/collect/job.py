@@ -31,6 +31,7 @@ from yunwei.inspect.collect.sweep import Limits, Progress, sweep
 from yunwei.inspect.observation import Job, JobResult
 from yunwei.inspect.vendor import Catalogue, shipped
 from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
 from yunwei.snmp.client import SnmpClient
 
 JSON = Any
@@ -66,7 +67,7 @@ class Keyring(Sealer):
 
     def open(self, sealed: str) -> dict[str, JSON]:
         """The secret in clear; raises JobError when it was sealed to another key or altered."""
-        wrapped, _, box = sealed.partition(".")
+        wrapped, _dot, box = sealed.partition(".")
         try:
             key = self._opened.get(wrapped)
             if key is None:
@@ -75,9 +76,9 @@ class Keyring(Sealer):
                 key = self._opened[wrapped] = self.private.decrypt(base64.b64decode(wrapped, validate=True))
             content = msgspec.json.decode(sm4.unseal(key, base64.b64decode(box, validate=True)))
         except (GmError, binascii.Error, ValueError, msgspec.DecodeError):
-            raise JobError("密封的内容不是给本采集器的，或已被改动") from None
+            raise JobError(_("密封的内容不是给本采集器的，或已被改动")) from None
         if not isinstance(content, dict):
-            raise JobError("密封的内容不是一个对象")
+            raise JobError(_("密封的内容不是一个对象"))
         return content
 
 
@@ -110,7 +111,7 @@ def read_job(data: bytes, signers: Iterable[sm2.PublicKey]) -> Job:
     try:
         return msgspec.json.decode(body, type=Job)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise JobError("任务的内容不合格式", hint=str(error)[:200]) from None
+        raise JobError(_("任务的内容不合格式"), hint=str(error)[:200]) from None
 
 
 def read_result(data: bytes, signers: Iterable[sm2.PublicKey]) -> JobResult:
@@ -119,7 +120,7 @@ def read_result(data: bytes, signers: Iterable[sm2.PublicKey]) -> JobResult:
     try:
         return msgspec.json.decode(body, type=JobResult)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise JobError("结果的内容不合格式", hint=str(error)[:200]) from None
+        raise JobError(_("结果的内容不合格式"), hint=str(error)[:200]) from None
 
 
 def contents(data: bytes) -> JobResult:
@@ -130,7 +131,7 @@ def contents(data: bytes) -> JobResult:
     try:
         return msgspec.json.decode(_inflate(_outer(data)[1]), type=JobResult)
     except (msgspec.DecodeError, msgspec.ValidationError):
-        raise JobError("结果的内容不合格式") from None
+        raise JobError(_("结果的内容不合格式")) from None
 
 
 def signer_of(data: bytes) -> str:
@@ -144,9 +145,9 @@ def _outer(data: bytes) -> tuple[dict[str, str], bytes, bytes]:
         file = msgspec.json.decode(data, type=dict[str, str])
         body = base64.b64decode(file["body"], validate=True)
         signature = bytes.fromhex(file["signature"])
-        _ = file["kind"], file["signer"]
+        file["kind"], file["signer"]
     except (msgspec.DecodeError, msgspec.ValidationError, KeyError, ValueError):
-        raise JobError("不是任务或结果文件") from None
+        raise JobError(_("不是任务或结果文件")) from None
     return file, body, signature
 
 
@@ -154,12 +155,12 @@ def _unpack(kind: str, data: bytes, signers: Iterable[sm2.PublicKey]) -> bytes:
     """The body of a file: signature first, then decompression within a bound (a bomb stays small)."""
     file, body, signature = _outer(data)
     if file["kind"] != kind:
-        raise JobError(f"文件的种类是“{file['kind'][:40]}”，需要“{kind}”")
+        raise JobError(_("文件的种类是“{found}”，需要“{kind}”").format(found=file["kind"][:40], kind=kind))
     key = next((k for k in signers if k.fingerprint == file["signer"]), None)
     if key is None:
-        raise JobError("签名者不是已登记的密钥", where=file["signer"][:64], hint="核对采集器或平台的密钥指纹")
+        raise JobError(_("签名者不是已登记的密钥"), where=file["signer"][:64], hint=_("核对采集器或平台的密钥指纹"))
     if not key.verify(_signed(kind, body), signature):
-        raise JobError("签名不符：文件被改动过", where=file["signer"][:64])
+        raise JobError(_("签名不符：文件被改动过"), where=file["signer"][:64])
     return _inflate(body)
 
 
@@ -168,9 +169,9 @@ def _inflate(body: bytes) -> bytes:
     try:
         content = unpacker.decompress(body, MAX_BODY)
     except zlib.error:
-        raise JobError("文件的内容无法解压") from None
+        raise JobError(_("文件的内容无法解压")) from None
     if not unpacker.eof:
-        raise JobError("文件的内容过大或不完整")
+        raise JobError(_("文件的内容过大或不完整"))
     return content
 
 
@@ -213,9 +214,13 @@ async def run_job_async(
     sessions = SessionBook(state / "sessions") if state else None
     if sessions:
         await delete_left(sessions, opener)
-    async with SnmpClient() as client:
-        tools = Tools(catalogue or shipped(), opener, clock, client, sessions)
-        devices = await sweep(job, tools, progress=progress, limits=limits, stop=stop)
+    try:
+        async with SnmpClient() as client:
+            tools = Tools(catalogue or shipped(), opener, clock, client, sessions)
+            devices = await sweep(job, tools, progress=progress, limits=limits, stop=stop)
+    finally:
+        if sessions:
+            sessions.close()
     return JobResult(
         job_id=job.id, run_id=job.run_id, zone=job.zone, collector=collector, started_at=started, ended_at=clock(),
         devices=devices, software=f"yunwei {version('yunwei')}",
@@ -225,14 +230,14 @@ async def run_job_async(
 async def delete_left(sessions: SessionBook, opener: Opener) -> int:
     """Delete every session that a crash left, shortly and all at once; returns how many are gone now."""
 
-    async def one(sealed: str) -> int:
+    async def one(path: Path, sealed: str) -> int:
         try:
             left = opener.open(sealed)
         except YunweiError:
             return 0
         if not await delete_session(left):
             return 0
-        sessions.forget(str(left.get("base", "")))
+        path.unlink(missing_ok=True)
         return 1
 
-    return sum(await asyncio.gather(*(one(sealed) for sealed in list(sessions.left()))))
+    return sum(await asyncio.gather(*(one(path, sealed) for path, sealed in list(sessions.left()))))

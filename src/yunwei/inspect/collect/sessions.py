@@ -1,26 +1,41 @@
 """Redfish sessions that are open, kept sealed on disk, so that one left by a crash is deleted at the next start.
 
-A BMC allows about eight sessions; each one that leaks locks the operators out a little more (notes: hardware §1).
+A BMC allows about eight sessions; each one that leaks locks the operators out a little more (notes: hardware §1). Two
+jobs may look at one BMC at the same time (the daily look and the deep one), so each job's book is a folder of its own
+under a file lock: a session is left behind only when nobody holds its book's lock any more.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import secrets
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+LOCK = "lock"
+
 
 class SessionBook:
-    """One small file per open session in a folder of the collector. The content is sealed by the caller."""
+    """One small file per open session in a folder of this job. The content is sealed by the caller."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.own = folder / secrets.token_hex(8)
+        self.own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self.own / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        self._finalizer = weakref.finalize(self, _close, handle, self.own)
+
+    def close(self) -> None:
+        """The job has ended: an empty book goes, one with sessions in it is left to the next job."""
+        self._finalizer()
 
     def _path(self, base: str) -> Path:
-        return self.folder / hashlib.sha256(base.encode()).hexdigest()[:32]
+        return self.own / hashlib.sha256(base.encode()).hexdigest()[:32]
 
     def keep(self, base: str, sealed: str) -> None:
         """Note the open session of one BMC, on disk before it is used further."""
@@ -34,11 +49,32 @@ class SessionBook:
 
     def forget(self, base: str) -> None:
         """The session is deleted."""
-        with suppress(FileNotFoundError):
-            self._path(base).unlink()
+        self._path(base).unlink(missing_ok=True)
 
-    def left(self) -> Iterator[str]:
-        """Every session noted and not forgotten, sealed: what a crash left."""
-        for path in sorted(self.folder.iterdir()):
-            if path.suffix != ".new":
-                yield path.read_text("ascii")
+    def left(self) -> Iterator[tuple[Path, str]]:
+        """Every session noted and not forgotten by a book that nobody holds: what a crash left, sealed, with its file.
+
+        The caller unlinks the file of a session that is gone.
+        """
+        for book in sorted(self.folder.iterdir()):
+            if book == self.own or not book.is_dir():
+                continue
+            with suppress(OSError):  # another job was faster, or holds it
+                handle = os.open(book / LOCK, os.O_RDWR)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    for path in sorted(book.iterdir()):
+                        if path.name != LOCK and path.suffix != ".new":
+                            yield path, path.read_text("ascii")
+                finally:
+                    _close(handle, book)
+
+
+def _close(handle: int, book: Path) -> None:
+    """Remove a book with no session in it, and give its lock back."""
+    with suppress(OSError):
+        if all(path.name == LOCK or path.suffix == ".new" for path in book.iterdir()):
+            for path in book.iterdir():
+                path.unlink()
+            book.rmdir()
+    os.close(handle)
