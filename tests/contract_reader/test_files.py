@@ -57,6 +57,8 @@ def word():
     deleted = parse_xml(f'<w:del {nsdecls("w")} w:id="2"><w:r><w:delText>不含税。</w:delText></w:r></w:del>')
     p._p.append(inserted)
     p._p.append(deleted)
+    moved = parse_xml(f'<w:moveFrom {nsdecls("w")} w:id="3"><w:r><w:t>移走的话。</w:t></w:r></w:moveFrom>')
+    p._p.append(moved)
     numbered("", 0)  # an empty numbered paragraph is no clause
     numbered("保密", 0)
     document.add_paragraph("双方应当保密。")

@@ -103,6 +103,35 @@ def test_numbering_that_starts_again_keeps_ids_apart():
     assert [(a.value, a.agrees) for a in r.amounts] == [(Decimal("1234.50"), True)]
 
 
+def test_a_template_in_half_width_signs_with_clauses_right_under_chapters():
+    r = of("template")
+    assert ids(r) == ["PRE", "ch1", "1.1", "1.2", "1.2.1", "ch2", "2.1", "2.2", "2.2¶1", "2.2¶2"]
+    assert r.number == "DC-2026-3"
+    assert [(p.role, p.name) for p in r.parties] == [("A", ""), ("B", "")]
+    assert words(r, "1.1") == "乙方为甲方提供代维服务,具体为附件所列设备,含备件."
+    assert words(r, "2.2¶2") == "1    巡检    12"  # a row that ends in a number is no line of contents
+    found = [(b.clause, b.kind) for b in r.blanks]
+    assert found == [
+        ("PRE", "placeholder"),
+        ("PRE", "underline"),
+        ("PRE", "date"),
+        ("2.1", "date"),
+        ("2.1", "underline"),
+        ("2.1", "placeholder"),
+    ]
+    assert r.blanks[4].near.endswith("年 月 日前支付合同总额的______%.")
+    assert [s.why for s in r.strays] == ["分隔线"]
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["时限", "名词解释", "台账管理", "元数据", "年度计划", "项目目的", "目的", "日常维护", "个人信息", "条件", "款项"],
+)
+def test_a_heading_that_begins_like_a_unit_is_a_clause(title):
+    r = read_bytes(f"合同\n一、其一\n1.1 甲方同意。\n1.2 {title}\n乙方负责。\n".encode(), "x")
+    assert ids(r) == ["PRE", "1", "1.1", "1.2"]
+
+
 def test_figures_that_contradict_capitals_are_shown_and_not_repaired():
     r = read_bytes("合同\n一、价款\n人民币 12000 元（大写：壹万贰仟壹佰元整）。".encode(), "x")
     assert r.amounts[0].agrees is False

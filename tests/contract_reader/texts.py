@@ -242,4 +242,45 @@ PARTS = """\
 2. 备份服务
 """
 
-ALL = {"chapters": CHAPTERS, "decimal": DECIMAL, "nested": NESTED, "mixed": MIXED, "tender": TENDER, "parts": PARTS}
+#: decimal clauses directly under chapters, half-width signs, blanks of a template, a table exported as text
+TEMPLATE = """\
+数据中心代维合同(模板)
+
+| 合同编号 | DC-2026-3 |
+|---|---|
+
+甲 方:【甲方全称】
+
+乙 方:__________
+
+签约日期:__________年月日
+
+第一章 范围
+
+1.1 乙方为甲方提供代维服务,具体为附件所列
+
+设备,含备件.
+
+1.2 时限
+
+1.2.1 一般故障:2小时内响应.
+
+第二章 价款
+
+2.1 费用为【服务费用】,甲方于 年 月 日前支付合同总额的______%.
+
+2.2 其他
+
+| 序号 | 项目 | 数量 |
+| 1 | 巡检 | 12 |
+"""
+
+ALL = {
+    "chapters": CHAPTERS,
+    "decimal": DECIMAL,
+    "nested": NESTED,
+    "mixed": MIXED,
+    "tender": TENDER,
+    "parts": PARTS,
+    "template": TEMPLATE,
+}

@@ -21,7 +21,7 @@ from yunwei.kernel.i18n import _
 __all__ = ["Coverage", "ReaderError", "Reading", "compare", "read", "read_bytes"]
 
 _NUMBER = re.compile(
-    r"(?:合同|项目|采购|招标|协议)?(?:统一)?编\s?号\s{0,4}[：:]\s{0,8}([A-Za-z0-9〔〕\[\]（）()_/.\-—号第字]{3,60})"
+    r"(?:合同|项目|采购|招标|协议)?(?:统一)?编\s?号(?:\s{0,4}[：:]\s{0,8}|\s{3,8})([A-Za-z0-9〔〕\[\]（）()_/.\-—号第字]{3,60})"
 )
 _TENDER = re.compile("公告|公示|招标文件|采购文件|磋商文件|谈判文件|询价通知|投标邀请|采购意向")
 

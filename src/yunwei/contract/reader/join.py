@@ -21,6 +21,7 @@ _FURNITURE = re.compile(
     r"(?:第\s*\d{1,4}\s*页[\s，,/]{0,3}(?:共\s*\d{1,4}\s*页)?|共\s*\d{1,4}\s*页|[-—–]{1,3}\s*\d{1,4}\s*[-—–]{1,3}|"
     r"\d{1,4}\s*/\s*\d{1,4}|[Pp]age\s*\d{1,4}.{0,20}|\d{1,3})"
 )
+_RULE = re.compile(r"[-—–=*:+~\s]{3,}")
 _CONTENTS = re.compile(r".{1,60}?(?:[.…·．]{3,}|(?P<gap>\s{3,}))\s*\d{1,3}")
 LONELY_DATE = re.compile(r"(?:\d{4}\s*年\s*)?\d{1,2}\s*月\s*\d{1,2}\s*日")
 #: labels that stand at the head of a line in the parties' and the signature block
@@ -76,12 +77,14 @@ def join(lines: Sequence[Line]) -> tuple[list[Paragraph], list[Stray]]:
 
 def heading_like(text: str) -> bool:
     """Short and without a sentence's punctuation."""
-    return len(text) <= _LONG and not re.search("[，。；！？：:;]", text)
+    return len(text) <= _LONG and not re.search("[，。；！？：:;,]", text)
 
 
 def _page_line(text: str) -> str:
     if len(text) > 90:
         return ""
+    if _RULE.fullmatch(text):
+        return _("分隔线")
     if _FURNITURE.fullmatch(text):
         return _("页码")
     contents = _CONTENTS.fullmatch(text)
@@ -104,7 +107,7 @@ def _continues(before: Paragraph, line: Line, wrap: int, blank_before: bool) -> 
         return False
     head = marks.find(last) if len(before.pieces) == 1 else None
     words = head.rest if head else last
-    has_sentence = "，" in words or "。" in words or "；" in words
+    has_sentence = re.search("[，。；,;]", words) is not None
     # a label line of a table or a parties' block ("名称：云平台") is whole without a full stop
     label = re.match(r"[^，。；]{1,20}[：:]", words) is not None and len(words) < 2 * _LONG
     return has_sentence or (len(words) > _LONG and not label)

@@ -10,8 +10,10 @@ from yunwei.contract.reader.numbers import DIGIT, chinese
 
 #: what follows a number that is a quantity, a date or a reference ("2.2 款", "15 日内") and no clause number
 _NOT_A_CLAUSE = re.compile(
-    r"\s*(?:[%％‰×*/+=℃~～]|万[元人台套]?|亿|元(?![器件素])|款(?!项)|条(?![件款例])|项(?!目)|目(?![标的录前])|年(?!度)|月(?![度报])|"
-    r"[日天](?![常然志])|时(?![间效])|小时|分钟|秒|个(?!人)|名(?!称)|台|套|份|次(?!日)|倍|米|公里|平方|[KMGT]B|[kKMG]?Hz|[kK]?W\b|版)"
+    r"\s*(?:[%％‰×*/+=℃~～]|(?:万[元人台套]?|亿元?|元|款|条|项|年|月|日|天|时|小时|分钟|秒|个(?:工作日|月|小时|日历天|自然日)?|"
+    r"名|台|套|份|次|倍|米|公里|平方米?|[KMGT]B|[kKMG]?Hz|[kK]?W)"
+    # what goes on after a unit; "1.2 台账", "1.2 名词", "1.2 时限" are headings
+    r"(?=\s?(?:$|[，,。；;、）)】/]|以[上下内外]|之[内前后]|内|前|后(?!续)|的|起|至|到|左右|所|规定|约定|中[的所]|与|和|及|或|整))|目[所、，])"
 )
 #: 第三条规定的 …: a reference at the start of a line that was broken there
 _REFERENCE = re.compile(r"\s*(?:规定|约定|所述|所列|所称|之|的|第|款|项|[、和及或与至]\s*第|中[的所规约])")

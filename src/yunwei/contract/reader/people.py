@@ -38,12 +38,15 @@ _SIGNER = re.compile(
 _EMPTY_LABEL = re.compile(r"([^：:，。；]{2,24})[：:][\s_]{0,20}")
 _NO_BLANK = re.compile("各方|双方|如下|下列|以下|条款|盖\\s*章|公章|签章控件")
 _BLANKS = (
-    ("date", re.compile(r"[\s_]{0,20}年[\s_]{1,20}月[\s_]{1,20}日")),
+    ("date", re.compile(r"[\s_]{0,20}年[\s_]{1,20}月[\s_]{1,20}日|(?:_{2,20}|(?<=[：:自至]))\s{0,4}年月日")),
     ("underline", re.compile(r"_{2,}")),
     ("colon", re.compile(r"[：:]\s{0,4}[。；;]")),
     (
         "placeholder",
-        re.compile(r"需列明|待填写|待填|待补充|待定|×{2,}|[Xx]{3,}|[【\[]\s{0,10}[】\]]|[（(]\s{2,20}[）)]"),
+        re.compile(
+            r"需列明|待填写|待填|待补充|待定|×{2,}|[Xx]{3,}|[【\[]\s{0,10}[】\]]|"
+            r"【[^】]{0,16}(?:编号|全称|日期|期限|费用|方式|金额|名称|地址|电话|比例)】|[（(]\s{2,20}[）)]"
+        ),
     ),
 )
 _COLUMNS = re.compile(r"\s{3,}")
@@ -90,7 +93,7 @@ def parties(places: Sequence[Located], clauses: Sequence[Clause]) -> list[Party]
 def _named(places: Sequence[Located], i: int, title: str) -> Party | None:
     text = places[i].text
     mark = marks.find(text)
-    words = mark.rest if mark else text
+    words = re.sub(r"^([甲乙丙买卖])\s{1,4}方", r"\1方", mark.rest if mark else text)
     match = _PARTY.match(words)
     if match is None:
         section = _SECTION.match(title)
@@ -98,7 +101,7 @@ def _named(places: Sequence[Located], i: int, title: str) -> Party | None:
         if section is None or name is None:
             return None
         return Party(role_of(section[0]), section[0], name[1].strip(), places[i].line)
-    name_text = _COLUMNS.split(match["name"].strip(" _"))[0]
+    name_text = re.sub(r"^【[^】]*】$", "", _COLUMNS.split(match["name"].strip(" _"))[0])
     if not name_text and i + 1 < len(places) and _ORGANISATION.fullmatch(places[i + 1].text):
         name_text = places[i + 1].text
     if len(name_text) > 80 or "，" in name_text or "。" in name_text:
@@ -155,7 +158,7 @@ def blanks(places: Sequence[Located]) -> list[Blank]:
         text = place.text
         for kind, form in _BLANKS:
             for match in form.finditer(text):
-                near = text[max(0, match.start() - 16) : match.end() + 8].strip()
+                near = place.text[max(0, match.start() - 16) : match.end() + 8].strip()
                 found.append(Blank(place.clause, place.line, kind, near))
             text = form.sub(lambda m: "\0" * len(m[0]), text)
         if place.clause in {"PRE", "SIG"} or FIELD.match(place.text):

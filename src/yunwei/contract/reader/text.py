@@ -81,6 +81,8 @@ def _lines(raw: list[str], where: str) -> list[Line]:
     lines = []
     for number, text in enumerate(raw, start=1):
         plain = _MARKDOWN.sub("", text.translate(_CLEAN).replace("\t", "    ")).rstrip()
+        if "|" in plain:  # a table that was exported as text: its columns, four spaces apart
+            plain = re.sub(r"\s*\|\s*", "    ", plain).strip()
         body = plain.lstrip(" \u3000")
         lead = plain[: len(plain) - len(body)]
         lines.append(Line(number, body, len(lead) + lead.count("\u3000")))

@@ -39,6 +39,7 @@ class _Node:
     number: str = ""
     first: str = ""
     path: tuple[int, ...] = ()
+    ordinal: int = 0  # of a group: 第二章 is 2
     prefix: str = ""  # put before ids of articles inside this group
     items: list[tuple[int, str] | _Node] = field(default_factory=list)
     last: dict[Style, int] = field(default_factory=dict)  # the newest number per style among the children
@@ -115,7 +116,7 @@ class _Builder:
         base = f"{_GROUP_NAMES[mark.style]}{mark.n or ''}"
         node = self._push(parent, f"{parent.id}.{base}" if parent.id else base, mark, line)
         node.prefix = f"{node.id}/" if mark.style is Style.ANNEX else parent.prefix
-        node.path = ()
+        node.path, node.ordinal = (), mark.n
 
     def _open(self, mark: Mark, line: int) -> bool:
         """Open a clause; False when the number fits nowhere, so that the line is text."""
@@ -212,9 +213,14 @@ class _Builder:
         return True
 
     def _orphan(self, mark: Mark, line: int) -> bool:
-        """1.1 with no open clause 1: an article without a heading of its own, if it is the next one."""
+        """2.1 with no open clause 2: part of 第二章, or the next article, which has no heading of its own."""
         base = max(i for i, node in enumerate(self.stack) if i == 0 or node.is_group)
         group = self.stack[base]
+        if len(mark.path) == 2 and mark.path[0] == group.ordinal and Style.ARTICLE not in group.last:
+            self._pop_to_group()
+            self._expect(group, mark, line)
+            self._push(group, f"{group.prefix}{mark.path[0]}.{mark.path[1]}", mark, line)
+            return True
         if mark.path[0] != group.last.get(Style.ARTICLE, 0) + 1 or mark.path[1] != 1:
             return False
         self._pop_to_group()
@@ -239,7 +245,7 @@ class _Builder:
         seen = self.used.get(ident, 0)
         self.used[ident] = seen + 1
         unique = f"{ident}#{seen + 1}" if seen else ident
-        node = _Node(unique, mark.style, line, mark.printed, mark.rest, mark.path, parent.prefix)
+        node = _Node(unique, mark.style, line, mark.printed, mark.rest, mark.path, prefix=parent.prefix)
         parent.items.append(node)
         self.stack.append(node)
         return node
