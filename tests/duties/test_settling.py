@@ -177,6 +177,7 @@ def test_the_same_result_twice_settles_once(started: People) -> None:
     finish(LOOK, figures(10, 10), "2026-03-03 08:00")
     before = kinds()
     assert finish(LOOK, figures(10, 0), "2026-03-03 09:00").state == State.KEPT
+    assert [(a.verdict, a.ended_at) for a in row(LOOK).attempts.all()] == [("pass", at("2026-03-03 08:00"))]
     assert kinds() == before
 
 
