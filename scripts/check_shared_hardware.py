@@ -214,35 +214,36 @@ def _compare_snmp(found: Figures, expected: dict[str, Any], reading: Reading) ->
         by_source.setdefault(o.source, []).append(o)
     explained: set[str] = set()
     for sensor in expected["sensors"]:
-        ours = by_source.get(sensor["oid"], [])
-        state = sensor["state"]
-        what = f"{sensor['cls']} {sensor['descr']} = {sensor['value']} ({sensor['oid']})"
-        if state is None:
-            found.count("sensors", what, right=any(_near(_as_theirs(o), sensor["value"]) for o in ours))
-            continue
-        told = [o for o in ours if o.value == sensor["value"] or o.raw.lower() == state["text"].lower()]
-        if not told and state["text"].lower() == "ok":  # the word itself stands in the text of the sensor
-            told = [o for o in ours if o.raw.lower() in ("ok", "normal")]
-        found.count("sensors", what, right=bool(told))
-        if state["severity"] in SEVERITY:
-            found.state(what, SEVERITY[state["severity"]], (o.state for o in told))
-            if SEVERITY[state["severity"]] in FAULTS:
-                explained |= {o.source for o in told}
+        explained |= _sensor(found, sensor, by_source.get(sensor["oid"], []))
     for cpu in expected["processors"]:
         ours = [o for o in by_source.get(cpu["oid"], []) if o.kind == "cpu"]
         found.count("cpu", f"{cpu['descr']} {cpu['usage']} %", right=any(abs(_f(o) - cpu["usage"]) <= 1 for o in ours))
-    for kind, key, share in (("memory", "mempools", _perc), ("storage", "storage", _perc)):
+    for kind, key in (("memory", "mempools"), ("storage", "storage")):
         pool = [o for o in reading.observations if o.kind == kind]
         for item in expected[key]:
-            hit = next((o for o in pool if abs(_f(o) - share(item)) <= 1), None)
+            hit = next((o for o in pool if abs(_f(o) - int(item["perc"])) <= 1), None)
             if hit:
                 pool.remove(hit)
-            found.count(kind, f"{item['descr']} {share(item)} %", right=hit is not None)
+            found.count(kind, f"{item['descr']} {item['perc']} %", right=hit is not None)
     for port in expected["ports"]:
         found.count("ports", f"{port['ifIndex']} {port['name']}", right=_port_right(port, by_source))
-    if expected.get("entities"):
-        found.groups.setdefault("entity parts", [len(reading.parts), len(reading.parts)])
     _faults(found, reading.observations, explained)
+
+
+def _sensor(found: Figures, sensor: Mapping[str, Any], ours: list[Observation]) -> set[str]:
+    """Count one sensor and its state; returns the places of a fault that is expected."""
+    state = sensor["state"]
+    what = f"{sensor['cls']} {sensor['descr']} = {sensor['value']} ({sensor['oid']})"
+    if state is None:
+        found.count("sensors", what, right=any(_near(_as_theirs(o), sensor["value"]) for o in ours))
+        return set()
+    told = [o for o in ours if o.value == sensor["value"] or o.raw.lower() == state["text"].lower()]
+    found.count("sensors", what, right=bool(told))
+    wanted = SEVERITY.get(state["severity"])
+    if wanted is None:
+        return set()
+    found.state(what, wanted, (o.state for o in told))
+    return {o.source for o in told} if wanted in FAULTS else set()
 
 
 def _as_theirs(o: Observation) -> Any:
@@ -252,10 +253,6 @@ def _as_theirs(o: Observation) -> Any:
 
 def _f(o: Observation) -> float:
     return float(o.value) if isinstance(o.value, (int, float)) else float("nan")
-
-
-def _perc(item: Mapping[str, Any]) -> int:
-    return int(item["perc"])
 
 
 def _port_right(port: Mapping[str, Any], by_source: Mapping[str, list[Observation]]) -> bool:

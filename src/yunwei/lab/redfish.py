@@ -79,6 +79,9 @@ class Bmc:
         return Response(response.status, response.body, response.headers, conduct) if conduct else response
 
     def _route(self, request: Request, path: str, now: float) -> Response:
+        own = self.tree.sessions
+        if own not in ("/", SESSIONS) and (path == own or path.startswith(f"{own}/")):
+            path = SESSIONS + path[len(own) :]  # the model's own place for sessions, as its service root links it
         if path == SESSIONS and request.method == "POST":
             return self._login(request.body)
         if not (path in PUBLIC and request.method in {"GET", "HEAD"}) and not self._allowed(request.headers):

@@ -52,6 +52,8 @@ class Tree:
             uri for uri, body in self.bodies.items() if re.search(rb"#(Thermal|Power|Sensor)\.", body)
         )
         root = orjson.loads(self.bodies.get("/redfish/v1", b"{}"))
+        #: where this model keeps its sessions (iDRAC 8: /redfish/v1/Sessions); "/" = nothing is said
+        self.sessions: str = clean(((root.get("Links") or {}).get("Sessions") or {}).get("@odata.id") or "")
         self.expand: dict[str, Any] = (root.get("ProtocolFeaturesSupported") or {}).get("ExpandQuery") or {}
         self._variants: dict[frozenset[str], dict[str, bytes | None]] = {}
 
