@@ -178,6 +178,23 @@ def test_missing_and_damaged_key_files_say_what_to_do(own_instance):
         credentials.create_key(own_instance / "keys")
 
 
+def test_a_full_disk_leaves_the_old_keys_whole(own_instance, monkeypatch):
+    row = put()
+    path = own_instance / "keys" / credentials.KEY_FILE
+    before = path.read_text()
+
+    def full(_handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(CredentialError, match="No space left"):
+        credentials.rotate(now=NOW, actor="b.crypto")
+    monkeypatch.undo()
+    assert path.read_text() == before
+    assert [p.name for p in path.parent.glob("credentials*")] == [credentials.KEY_FILE]
+    assert dict(credentials.open_(row)) == SSH
+
+
 def test_a_credential_goes_to_a_collector_sealed_to_it():
     seen: list[dict[str, str]] = []
 

@@ -96,6 +96,21 @@ def test_a_good_table_is_taken_whole_with_one_ledger_record():
     assert imports() == 1
 
 
+def test_a_full_disk_takes_nothing(monkeypatch):
+    """The table is the record's artifact: where it cannot be kept, nothing is imported."""
+
+    def full(_handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    fresh = GOOD.replace("核心交换机", "另一台交换机")  # a table that no other test has stored
+    with pytest.raises(YunweiError, match="No space left"):
+        take(fresh)
+    monkeypatch.undo()
+    assert Asset.objects.count() == Zone.objects.count() == imports() == 0
+    assert take(fresh).applied
+
+
 def test_reading_it_again_changes_nothing_and_a_change_is_one_update():
     take(GOOD)
     before = state()

@@ -26,6 +26,7 @@ from yunwei.assets.models import Credential
 from yunwei.gm import sm3, sm4
 from yunwei.gm.errors import GmError
 from yunwei.ledger import services as ledger
+from yunwei.ledger.artifacts import sync_folder
 from yunwei.snmp.errors import SnmpError
 from yunwei.snmp.usm import V3
 
@@ -242,15 +243,18 @@ def _parse(path: Path, mtime: int, size: int) -> dict[str, bytes]:  # noqa: ARG0
 def _write(path: Path, keys: Mapping[str, bytes]) -> None:
     """Replace the key file in one step: either the old or the new one is there, whole, whatever happens."""
     temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as f:
-        f.writelines(f"{ident} {key.hex()}\n" for ident, key in keys.items())
-        f.flush()
-        os.fsync(f.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        temporary.unlink(missing_ok=True)
+        try:
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as f:
+                f.writelines(f"{ident} {key.hex()}\n" for ident, key in keys.items())
+                f.flush()
+                os.fsync(f.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as e:
+        text = _("凭据密钥写不下去：{why}").format(why=e.strerror or e)
+        raise CredentialError(text, where=str(path), hint=_("请检查磁盘空间与权限")) from e

@@ -105,12 +105,10 @@ def export(
         raise TableError(_("文件已存在"), where=str(file), hint="--force")
     open_instance()
     from yunwei.assets import tables
+    from yunwei.ledger.artifacts import write_whole
 
     content = tables.export_xlsx(retired=retired) if file.suffix == ".xlsx" else tables.export_csv(retired=retired)
-    try:
-        file.write_bytes(content)
-    except OSError as e:
-        raise TableError(_("写不了文件"), where=str(file), hint=_("请检查路径和权限")) from e
+    write_whole(file, content)
     summary({"file": str(file), "bytes": len(content)}, as_json=as_json)
 
 
