@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -351,6 +352,17 @@ def test_a_session_of_a_job_that_still_runs_is_not_left_behind(tmp_path: Path):
     assert not list(SessionBook(tmp_path).left()), "two jobs may look at one BMC at the same time"
     running.close()
     assert [text for _path, text in SessionBook(tmp_path).left()] == ["sealed"]
+
+
+def test_books_that_open_and_look_at_the_same_time_do_not_remove_each_other(tmp_path: Path):
+    def job(number: int) -> bool:
+        book = SessionBook(tmp_path)
+        list(book.left())
+        book.keep(f"https://127.0.0.{number}", "sealed")
+        return (book.own / "lock").exists()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(job, range(200)))
 
 
 async def test_where_all_sessions_are_taken_basic_still_sees_the_device():

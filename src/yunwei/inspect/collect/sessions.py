@@ -24,10 +24,13 @@ class SessionBook:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.own = folder / secrets.token_hex(8)
-        self.own.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self.own / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        name = secrets.token_hex(8)
+        # made aside and renamed when the lock is held: a book is never seen by others without it
+        new, self.own = folder / f".{name}", folder / name
+        new.mkdir(mode=0o700, parents=True)
+        handle = os.open(new / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX)
+        new.rename(self.own)
         self._finalizer = weakref.finalize(self, _close, handle, self.own)
 
     def close(self) -> None:
@@ -57,7 +60,7 @@ class SessionBook:
         The caller unlinks the file of a session that is gone.
         """
         for book in sorted(self.folder.iterdir()):
-            if book == self.own or not book.is_dir():
+            if book == self.own or book.name.startswith(".") or not book.is_dir():
                 continue
             with suppress(OSError):  # another job was faster, or holds it
                 handle = os.open(book / LOCK, os.O_RDWR)
