@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer.testing import CliRunner, Result
-
 from tests.inspect.conftest import DEVICES
 from tests.inspect.helpers import NOW
+from typer.testing import CliRunner, Result
+
 from yunwei.cli import inspect as command
 from yunwei.gm import sm2
 from yunwei.inspect.collect.job import Sealer, read_result, write_job
@@ -77,7 +77,9 @@ def test_a_fault_is_exit_1_and_silence_exit_3(farm_process: FarmProcess):
 def test_a_refused_credential_is_exit_2_and_not_shown(farm_process: FarmProcess):
     address, _protocol, _credential = place(farm_process, "bmc-1")
     wrong = {"user": "yunwei", "password": "hunter2-hunter2"}
-    done = run("inspect", address, "--protocol", "redfish", "--credential", "-", "--json", input=json.dumps(wrong) + "\n")
+    done = run(
+        "inspect", address, "--protocol", "redfish", "--credential", "-", "--json", input=json.dumps(wrong) + "\n"
+    )
     assert done.exit_code == 2
     assert "hunter2" not in done.output
 
@@ -115,7 +117,9 @@ def test_a_collector_runs_a_job_file(farm_process: FarmProcess, tmp_path: Path):
     host, port = command.split(address, 0)
     job = Job("p", "r", "gov", NOW, [Target("a", protocol, host, port, Sealer(public).seal(credential))])
     (tmp_path / "job").write_bytes(write_job(job, platform))
-    done = run("collector", "run", str(tmp_path / "job"), "--out", str(tmp_path / "result"), "--home", str(home), "--json")
+    done = run(
+        "collector", "run", str(tmp_path / "job"), "--out", str(tmp_path / "result"), "--home", str(home), "--json"
+    )
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["whole"] == 1
     result = read_result((tmp_path / "result").read_bytes(), [public])
@@ -124,5 +128,3 @@ def test_a_collector_runs_a_job_file(farm_process: FarmProcess, tmp_path: Path):
     refused = run("collector", "run", str(tmp_path / "job"), "--out", str(tmp_path / "no"), "--home", str(home))
     assert isinstance(refused.exception, YunweiError)
     assert not (tmp_path / "no").exists()
-
-

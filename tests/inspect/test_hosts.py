@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import asyncssh
 import pytest
-
 from tests.inspect.helpers import NOW, look, ring
+
 from yunwei.inspect.collect.bundle import bundle, control_failed, parse
 from yunwei.inspect.collect.job import run_job
 from yunwei.inspect.judging import control_fired, is_control
@@ -78,7 +78,13 @@ def test_this_machine_is_looked_at_without_ssh():
     assert result.identity["machine_id"]
     assert result.moving
     seen = {(o.component.split("/")[0], o.kind) for o in result.observations}
-    assert {("disk", "storage"), ("disk", "inode"), ("load", "load"), ("memory", "memory"), ("service", "service")} <= seen
+    assert {
+        ("disk", "storage"),
+        ("disk", "inode"),
+        ("load", "load"),
+        ("memory", "memory"),
+        ("service", "service"),
+    } <= seen
     assert control_fired(result, {})
 
 
@@ -106,7 +112,9 @@ async def test_a_real_sshd_is_looked_at_in_one_exec():
 @needs_snmpd
 async def test_a_real_snmpd_answers_v2c_and_v3():
     keys = ring()
-    user = User(user="yw", auth_proto="SHA-256", auth_password="auth-password", priv_proto="AES", priv_password="priv-password")
+    user = User(
+        user="yw", auth_proto="SHA-256", auth_password="auth-password", priv_proto="AES", priv_password="priv-password"
+    )
     with real.Snmpd(community="lab", users=[user]) as agent:
         v3 = {"user": "yw", "auth_proto": "SHA-256", "auth_password": "auth-password", "priv_proto": "AES",
               "priv_password": "priv-password"}  # fmt: skip
@@ -178,7 +186,9 @@ async def all_is_well(process: asyncssh.SSHServerProcess) -> None:
     mark = script.split(b"\n", 1)[0].partition(b"=")[2]
     for check in bundle().checks:
         body = {"disk": b"ext4 100 1 99 1 /", "control": b"service=x state=active"}.get(check, b"")
-        process.stdout.write(b"\n@@%s begin %s\n%s\n@@%s end %s 0\n" % (mark, check.encode(), body, mark, check.encode()))
+        process.stdout.write(
+            b"\n@@%s begin %s\n%s\n@@%s end %s 0\n" % (mark, check.encode(), body, mark, check.encode())
+        )
     process.stdout.write(b"\n@@%s done\n" % mark)
     process.exit(0)
 

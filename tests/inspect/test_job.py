@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
 from tests.inspect.conftest import DEVICES, Site
 from tests.inspect.helpers import NOW, ring
+
 from yunwei.gm import sm2
 from yunwei.inspect import jobs, keys, services
 from yunwei.inspect.collect import job as files
@@ -88,7 +88,9 @@ def test_a_credential_opens_for_its_collector_only():
 
 
 def test_a_credential_for_another_collector_is_unproven_by_auth():
-    job = Job("p", "r", "z", NOW, [Target("a", "snmp", "127.0.0.1", 9, files.Sealer(OTHER.public).seal({"community": "c"}))])
+    job = Job(
+        "p", "r", "z", NOW, [Target("a", "snmp", "127.0.0.1", 9, files.Sealer(OTHER.public).seal({"community": "c"}))]
+    )
     (result,) = files.run_job(job, ring()).devices
     assert result.problem == "auth"
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.inspect.helpers import NOW
+
 from yunwei.inspect import judging
 from yunwei.inspect.observation import DeviceResult, Observation, State
 from yunwei.kernel.verdict import Reason, Verdict
@@ -66,7 +66,9 @@ def test_every_protocol_of_an_asset_must_be_whole():
 
 
 def test_a_control_covers_its_own_protocol_only():
-    assert judged(result(State.OK), result(State.OK, protocol="redfish"), fired={"snmp": True})[1] is Reason.CONTROL_SILENT
+    assert (
+        judged(result(State.OK), result(State.OK, protocol="redfish"), fired={"snmp": True})[1] is Reason.CONTROL_SILENT
+    )
     control = result(State.CRITICAL, control=True)
     assert judging.controls([control, result(State.OK, protocol="redfish", control=True)]) == {
         "snmp": True, "redfish": False}  # fmt: skip

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-
 from tests.inspect.conftest import Site
 from tests.inspect.helpers import NOW
+
 from yunwei.assets.models import Asset
 from yunwei.inspect import parts
 from yunwei.inspect.models import PartRow

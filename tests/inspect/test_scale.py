@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-
 from tests.inspect.conftest import Site
+
 from yunwei.assets.models import Asset, Endpoint, IdentityPin
 from yunwei.inspect import keys
 from yunwei.inspect.collect.job import write_result
@@ -37,7 +37,9 @@ def results(site: Site, codes: list[str], turn: int, *, faulty: int = 0) -> list
 def register(site: Site, prefix: str, count: int) -> list[str]:
     codes = [f"{prefix}-{i}" for i in range(count)]
     made = Asset.objects.bulk_create([Asset(code=c, name=c, kind="device", zone=site.zone) for c in codes])
-    points = Endpoint.objects.bulk_create([Endpoint(asset=a, protocol="snmp", address="10.0.0.1", port=161) for a in made])
+    points = Endpoint.objects.bulk_create(
+        [Endpoint(asset=a, protocol="snmp", address="10.0.0.1", port=161) for a in made]
+    )
     IdentityPin.objects.bulk_create([
         IdentityPin(endpoint=p, fields={"serial": p.asset.code}, weak=True, pinned_at=site.clock.now(), pinned_by="x",
                     confirmed_by=site.client, confirmed_at=site.clock.now()) for p in points])  # fmt: skip

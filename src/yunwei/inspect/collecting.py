@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from yunwei.inspect import jobs, keys
-from yunwei.inspect.collect.job import read_job, run_job, write_job, write_result
+from yunwei.inspect.collect.job import JobError, read_job, read_result, run_job, write_job, write_result
 from yunwei.inspect.observation import Job
 from yunwei.ledger.keys import instance
 from yunwei.runs import services as runs
@@ -36,6 +36,7 @@ def share(
     if payload is None:
         return {"part": part, "taken": False}
     taken = runs.take_in(run_id, part, payload, collector=zone, now=clock(), count=len(chunk["assets"]))
+    _files(job)[1].unlink(missing_ok=True)  # only now: a crash before this finds the file again
     return {"part": part, "taken": True, "again": not taken}
 
 
@@ -54,17 +55,40 @@ def state(zone: str) -> Path:
 
 def _elsewhere(job: Job) -> bytes | None:
     """Lay the job out and await its result; None when the budget ended first. Waiting is bounded by the job's budget."""
-    name = f"{job.run_id}.{job.id}".replace(":", "_").replace("/", "_")
-    outbox, inbox = instance() / "outbox", instance() / "inbox"
-    for folder in (outbox, inbox):
+    out, back = _files(job)
+    for folder in (out.parent, back.parent):
         folder.mkdir(mode=0o700, exist_ok=True)
-    out, back = outbox / f"{name}.job", inbox / f"{name}.result"
     new = out.with_suffix(".new")
     new.write_bytes(write_job(job, keys.platform()))
     new.replace(out)
     end = time.monotonic() + job.total_budget_s
-    while time.monotonic() < end:
-        if back.exists():
-            return back.read_bytes()
-        time.sleep(POLL_S)
+    try:
+        while time.monotonic() < end:
+            if (payload := _brought(back, job)) is not None:
+                return payload
+            time.sleep(POLL_S)
+    finally:
+        out.unlink(missing_ok=True)
     return None
+
+
+def _files(job: Job) -> tuple[Path, Path]:
+    """Where a job is laid out and where its result is looked for."""
+    name = f"{job.run_id}.{job.id}".replace(":", "_").replace("/", "_")
+    return instance() / "outbox" / f"{name}.job", instance() / "inbox" / f"{name}.result"
+
+
+def _brought(file: Path, job: Job) -> bytes | None:
+    """The result in the inbox, None while there is none. What the collector did not sign is set aside, not believed."""
+    try:
+        payload = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        result = read_result(payload, [keys.collector_public(job.zone)])
+    except JobError:
+        result = None
+    if result is None or (result.run_id, result.job_id, result.zone) != (job.run_id, job.id, job.zone):
+        file.replace(file.with_suffix(".refused"))
+        return None
+    return payload

@@ -16,6 +16,7 @@ from django.db import transaction
 
 from yunwei.gm import sm2
 from yunwei.inspect.collect.job import JobError, Keyring
+from yunwei.kernel.i18n import _
 from yunwei.ledger import services as ledger
 from yunwei.ledger.keys import instance
 
@@ -42,7 +43,7 @@ def make(path: Path) -> sm2.PrivateKey:
             new.unlink()
     facts = path.stat()
     if facts.st_mode & 0o077:
-        raise JobError("采集密钥的权限过宽", where=str(path), hint="chmod 600")
+        raise JobError(_("采集密钥的权限过宽"), where=str(path), hint="chmod 600")
     return _read(path, facts.st_mtime_ns)
 
 
@@ -94,5 +95,5 @@ def trust(zone: str, pem: bytes, *, now: datetime, actor: str = "system:cli") ->
 
 def _plain(zone: str) -> str:
     if not zone or not all(c.isalnum() or c in "-_" for c in zone):
-        raise JobError("区域代码只能含字母、数字、横线和下划线", where=zone)
+        raise JobError(_("区域代码只能含字母、数字、横线和下划线"), where=zone)
     return zone

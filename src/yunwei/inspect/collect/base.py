@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from yunwei.inspect.observation import DeviceResult, Target
 from yunwei.inspect.vendor.errors import VendorFileError
 from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Look:
         try:
             return self.tools.opener.open(self.target.credential)
         except YunweiError as error:
-            raise Trouble(Reason.AUTH, "凭据不是密封给本采集器的，或已损坏") from error
+            raise Trouble(Reason.AUTH, _("凭据不是密封给本采集器的，或已损坏")) from error
 
     def vendor(self, match: Callable[[], VendorFile]) -> VendorFile:
         """The vendor file that the target names, else the matching one; raises Trouble when the named one is missing."""
@@ -144,4 +145,6 @@ def check_pinned(look: Look, name: str, value: str) -> None:
     look.trace.identity[name] = value
     pinned = look.target.pinned.get(name, "")
     if pinned and pinned != value:
-        raise Trouble(Reason.IDENTITY_CHANGED, f"{name} 与已锁定的身份不符：现为 {value}")
+        raise Trouble(
+            Reason.IDENTITY_CHANGED, _("{name} 与已锁定的身份不符：现为 {value}").format(name=name, value=value)
+        )

@@ -12,6 +12,7 @@ from yunwei.inspect.collect.base import Look, Trouble
 from yunwei.inspect.collect.bundle import MAX_OUTPUT, bundle, parse
 from yunwei.inspect.collect.ssh import judge
 from yunwei.inspect.observation import DeviceResult
+from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
 
 
@@ -25,10 +26,10 @@ async def collect(look: Look) -> DeviceResult:
             start_new_session=True,
         )  # fmt: skip
     except OSError as error:
-        raise Trouble(Reason.NOT_SUPPORTED, f"本机不能执行检查脚本（{error.strerror}）") from None
+        raise Trouble(Reason.NOT_SUPPORTED, _("本机不能执行检查脚本（{why}）").format(why=error.strerror)) from None
     stdin, stdout = process.stdin, process.stdout
     if stdin is None or stdout is None:
-        raise Trouble(Reason.NOT_SUPPORTED, "本机不能执行检查脚本")
+        raise Trouble(Reason.NOT_SUPPORTED, _("本机不能执行检查脚本"))
     chunks: list[bytes] = []
     size = 0
     try:
@@ -51,7 +52,7 @@ async def collect(look: Look) -> DeviceResult:
     sections, partial = parse(b"".join(chunks)[:MAX_OUTPUT], asked)
     identity = sections.get("identity")
     for line in identity.stdout.splitlines() if identity else ():
-        name, _, value = line.partition("=")
+        name, _equals, value = line.partition("=")
         if name == "machine_id" and value:
             look.trace.identity["machine_id"] = value
     return judge(look, sections, partial, (started, time.time()), truncated=size >= MAX_OUTPUT)

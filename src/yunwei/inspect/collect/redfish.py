@@ -16,6 +16,7 @@ from yunwei.inspect.collect.base import Look, Trouble
 from yunwei.inspect.collect.redfish_http import SESSIONS, Bmc
 from yunwei.inspect.observation import EVALUATED, FAULTS, DeviceResult
 from yunwei.inspect.vendor import Reading, VendorFile, apply_redfish
+from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
 
 JSON = Any
@@ -31,7 +32,7 @@ Links = tuple[str, ...]
 #: what hangs below a resource, by the profile; the first of alternatives that is there is read ("a|b")
 BELOW_SYSTEM: Links = ("Processors", "Memory", "Storage|SimpleStorage", "EthernetInterfaces", "LogServices")
 BELOW_CHASSIS_ROLLUP: Links = ("Thermal|ThermalSubsystem", "Power|PowerSubsystem")
-BELOW_CHASSIS_DEEP: Links = ("Drives", "NetworkAdapters", "PCIeDevices")
+BELOW_CHASSIS_DEEP: Links = ("ThermalSubsystem", "PowerSubsystem", "Drives", "NetworkAdapters", "PCIeDevices")
 BELOW_MANAGER: Links = ("LogServices", "EthernetInterfaces")
 #: what is followed inside, wherever it stands, when it is reached
 INSIDE: Links = (
@@ -71,7 +72,7 @@ class Tree:
         if expand and self.expand and answer.status >= 400:
             answer = await self.bmc.get(uri)
         if answer.status == 401:
-            raise Trouble(Reason.AUTH, "BMC 中途不再接受会话")
+            raise Trouble(Reason.AUTH, _("BMC 中途不再接受会话"))
         if answer.status in (404, 405, 410, 501):
             self.missing.add(uri)
             return None
@@ -159,14 +160,14 @@ async def collect(look: Look) -> DeviceResult:
                 if look.target.profile == "deep" or not all_right(reading):
                     await _deep(tree, root, tops)
         except TimeoutError:
-            problem, detail = Reason.BUDGET, "BMC 的时间预算已用完"
+            problem, detail = Reason.BUDGET, _("BMC 的时间预算已用完")
         except Trouble as error:
             problem, detail = error.reason, error.message
         vendor = match(look, tree, root)
         reading = judged(look, vendor, tree)
     if problem is None and tree.partial:
         problem = Reason.BUDGET if look.left() < 0.2 else Reason.PARTIAL
-        detail = f"{len(set(tree.partial))} 个资源没有读完"
+        detail = _("{n} 个资源没有读完").format(n=len(set(tree.partial)))
     return look.result(reading, problem=problem, detail=detail or reading.detail, partial=tree.partial[:50])
 
 
@@ -190,9 +191,9 @@ async def _root(tree: Tree) -> dict[str, JSON]:
     if root.status in (301, 302, 307, 308):
         root = await tree.bmc.get(ROOT)
     if root.status == 200 and root.body is None:
-        raise Trouble(Reason.GARBAGE, "服务根不是 UTF-8 的 JSON 对象")
+        raise Trouble(Reason.GARBAGE, _("服务根不是 UTF-8 的 JSON 对象"))
     if root.status != 200 or root.body is None:
-        raise Trouble(Reason.GARBAGE, f"地址上没有 Redfish 服务（HTTP {root.status}）")
+        raise Trouble(Reason.GARBAGE, _("地址上没有 Redfish 服务（HTTP {status}）").format(status=root.status))
     tree.bodies[ROOT] = root.body
     features = root.body.get("ProtocolFeaturesSupported")
     query = features.get("ExpandQuery") if isinstance(features, dict) else None
@@ -216,7 +217,7 @@ async def _rollup(tree: Tree, root: dict[str, JSON]) -> tuple[VendorFile, Tops]:
         uri = link(root, name)
         tops[name] = await tree.collection(uri) if uri else []
     if not any(tops.values()):
-        raise Trouble(Reason.PARTIAL, "服务根下没有系统、机箱和管理器")
+        raise Trouble(Reason.PARTIAL, _("服务根下没有系统、机箱和管理器"))
     vendor = match(tree.look, tree, root)
     if not vendor.quirks.expand:
         tree.expand = ""
@@ -235,7 +236,9 @@ async def _deep(tree: Tree, root: dict[str, JSON], tops: Tops) -> None:
     await _follow(tree, tops["Managers"], BELOW_MANAGER)
     for uri, body in list(tree.bodies.items()):
         if "/Storage/" in uri:  # old BMCs list the drives of a controller instead of a collection
-            await tree.all(clean(d.get("@odata.id")) for d in body.get("Drives") or () if isinstance(d, dict))
+            drives = body.get("Drives")
+            if isinstance(drives, list):
+                await tree.all(clean(d.get("@odata.id")) for d in drives if isinstance(d, dict))
     service = await tree.read(link(root, "UpdateService"))
     if service and (inventory := link(service, "FirmwareInventory")):
         await tree.collection(inventory)

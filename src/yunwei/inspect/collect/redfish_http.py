@@ -22,6 +22,7 @@ import orjson
 
 from yunwei.inspect.collect.base import Look, Trouble, check_pinned
 from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
 
 JSON = Any
@@ -161,9 +162,9 @@ class Bmc:
             self._remember(token)
             return
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise Trouble(Reason.AUTH, f"BMC 拒绝了我们的凭据（HTTP {answer.status}）")
+            raise Trouble(Reason.AUTH, _("BMC 拒绝了我们的凭据（HTTP {status}）").format(status=answer.status))
         if answer.status not in NO_SESSION:
-            raise Trouble(Reason.GARBAGE, f"登录得到 HTTP {answer.status}，且没有令牌")
+            raise Trouble(Reason.GARBAGE, _("登录得到 HTTP {status}，且没有令牌").format(status=answer.status))
         self.look.trace.count("basic_auth")
         word = base64.b64encode(f"{user}:{password}".encode()).decode()
         self.headers = {"Authorization": f"Basic {word}"}
@@ -215,7 +216,7 @@ async def _exchange(
             raw += chunk
             if len(raw) > MAX_BODY:
                 response.close()
-                raise Trouble(Reason.GARBAGE, "应答没有尽头")
+                raise Trouble(Reason.GARBAGE, _("应答没有尽头"))
         return Answer(response.status, _object(bytes(raw)), response.headers, len(raw))
 
 
@@ -242,14 +243,14 @@ def _retry_after(answer: Answer) -> float:
 def _translated(error: aiohttp.ClientError) -> Trouble:
     """A failure of the exchange, for people."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return Trouble(Reason.IDENTITY_CHANGED, "证书与已锁定的不符")
+        return Trouble(Reason.IDENTITY_CHANGED, _("证书与已锁定的不符"))
     if isinstance(error, aiohttp.ClientSSLError):
-        return Trouble(Reason.GARBAGE, "应答不是可用的 TLS")
+        return Trouble(Reason.GARBAGE, _("应答不是可用的 TLS"))
     if isinstance(error, aiohttp.ClientOSError | aiohttp.ServerTimeoutError):
-        return Trouble(Reason.NOT_REACHED, "地址没有应答 HTTPS")
+        return Trouble(Reason.NOT_REACHED, _("地址没有应答 HTTPS"))
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
-        return Trouble(Reason.PARTIAL, "应答中断")
-    return Trouble(Reason.GARBAGE, f"应答不是可用的 HTTP（{type(error).__name__}）")
+        return Trouble(Reason.PARTIAL, _("应答中断"))
+    return Trouble(Reason.GARBAGE, _("应答不是可用的 HTTP（{kind}）").format(kind=type(error).__name__))
 
 
 async def delete_session(left: Mapping[str, JSON]) -> bool:
@@ -264,7 +265,7 @@ async def delete_session(left: Mapping[str, JSON]) -> bool:
 
     def same(seen: str) -> None:
         if wanted and seen != wanted:
-            raise Trouble(Reason.IDENTITY_CHANGED, "证书与会话建立时的不符")
+            raise Trouble(Reason.IDENTITY_CHANGED, _("证书与会话建立时的不符"))
 
     try:
         async with client(tls(same)) as http:

@@ -62,15 +62,29 @@ class SessionBook:
         for book in sorted(self.folder.iterdir()):
             if book == self.own or book.name.startswith(".") or not book.is_dir():
                 continue
-            with suppress(OSError):  # another job was faster, or holds it
-                handle = os.open(book / LOCK, os.O_RDWR)
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    for path in sorted(book.iterdir()):
-                        if path.name != LOCK and path.suffix != ".new":
-                            yield path, path.read_text("ascii")
-                finally:
-                    _close(handle, book)
+            handle = _take(book)
+            if handle is None:
+                continue
+            try:
+                for path in sorted(book.iterdir()):
+                    if path.name != LOCK and path.suffix != ".new":
+                        yield path, path.read_text("ascii")
+            finally:
+                _close(handle, book)
+
+
+def _take(book: Path) -> int | None:
+    """The lock of a book that nobody holds; None when somebody does, or it is gone."""
+    try:
+        handle = os.open(book / LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def _close(handle: int, book: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from yunwei.inspect.collect.base import Look, Trouble, check_pinned
 from yunwei.inspect.observation import DeviceResult
 from yunwei.inspect.vendor import SnmpData, VendorFile, apply_snmp
+from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
 from yunwei.snmp.client import V3, Session, SnmpClient, V2c
 from yunwei.snmp.errors import SnmpAuthError, SnmpError, SnmpGarbage, SnmpTimeout
@@ -36,14 +37,14 @@ def credential(opened: Mapping[str, JSON]) -> V2c | V3:
         return V3(**{name: str(opened.get(name, "")) for name in names})
     if opened.get("community"):
         return V2c(str(opened["community"]))
-    raise Trouble(Reason.AUTH, "凭据里既没有团体名也没有用户")
+    raise Trouble(Reason.AUTH, _("凭据里既没有团体名也没有用户"))
 
 
 async def collect(look: Look) -> DeviceResult:
     """Look at one agent. What was read before the budget ended or the agent fell silent is judged and kept."""
     client = look.tools.snmp
     if client is None:
-        raise Trouble(Reason.NOT_SUPPORTED, "采集器没有打开 SNMP")
+        raise Trouble(Reason.NOT_SUPPORTED, _("采集器没有打开 SNMP"))
     login = credential(look.credential())
     address = _literal(look.target.address)
     probe, data = await _probe(client, look, address, login)
@@ -58,7 +59,7 @@ async def collect(look: Look) -> DeviceResult:
             await _scalars(session, vendor, data)
             partial = await _tables(session, vendor, data)
     except TimeoutError:
-        problem, detail = Reason.BUDGET, "设备的时间预算已用完"
+        problem, detail = Reason.BUDGET, _("设备的时间预算已用完")
     except SnmpError as error:
         problem, detail = reason_of(error), error.message
     _count(look, probe, session)
@@ -66,7 +67,7 @@ async def collect(look: Look) -> DeviceResult:
         data.partial |= {c for table in vendor.snmp_tables for c in table.columns if c not in data.columns}
     reading = apply_snmp(vendor, data, look.target, look.terms)
     if problem is None and partial:
-        problem, detail = Reason.PARTIAL, f"{len(partial)} 列没有读到可证明的末尾"
+        problem, detail = Reason.PARTIAL, _("{n} 列没有读到可证明的末尾").format(n=len(partial))
     return look.result(reading, problem=problem, detail=detail or reading.detail, partial=partial)
 
 
@@ -74,7 +75,7 @@ def _literal(address: str) -> str:
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:
-        raise Trouble(Reason.NOT_REACHED, "SNMP 设备的地址必须是 IP 地址") from None
+        raise Trouble(Reason.NOT_REACHED, _("SNMP 设备的地址必须是 IP 地址")) from None
 
 
 def reason_of(error: SnmpError) -> Reason:
@@ -93,10 +94,10 @@ async def _probe(client: SnmpClient, look: Look, address: str, login: V2c | V3) 
         async with asyncio.timeout(look.left()):
             found = await session.get([SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME])
     except TimeoutError:
-        raise Trouble(Reason.NOT_REACHED, "设备没有应答") from None
+        raise Trouble(Reason.NOT_REACHED, _("设备没有应答")) from None
     except SnmpTimeout:
-        hint = "（团体名错误时设备同样沉默）" if isinstance(login, V2c) else ""
-        raise Trouble(Reason.NOT_REACHED, f"设备没有应答{hint}") from None
+        silent = _("设备没有应答（团体名错误时设备同样沉默）") if isinstance(login, V2c) else _("设备没有应答")
+        raise Trouble(Reason.NOT_REACHED, silent) from None
     except SnmpError as error:
         raise Trouble(reason_of(error), error.message) from None
     if session.engine_id:

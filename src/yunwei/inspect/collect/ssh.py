@@ -17,6 +17,7 @@ from yunwei.inspect.collect.base import Look, Trouble, check_pinned
 from yunwei.inspect.collect.bundle import MAX_OUTPUT, Bundle, bundle, control_failed, parse
 from yunwei.inspect.observation import DeviceResult
 from yunwei.inspect.vendor import CheckOutput, apply_ssh
+from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
 
 #: seconds for the connection with key exchange, inside the device's budget
@@ -55,7 +56,7 @@ async def collect(look: Look) -> DeviceResult:
                 started = time.time()
                 output, ended = await _run(connection, asked, look)
     except TimeoutError:
-        raise Trouble(Reason.BUDGET, "主机的时间预算已用完") from None
+        raise Trouble(Reason.BUDGET, _("主机的时间预算已用完")) from None
     sections, partial = parse(output, asked)
     return judge(look, sections, partial, (started, ended), truncated=len(output) >= MAX_OUTPUT)
 
@@ -67,7 +68,7 @@ async def _connect(look: Look, credential: dict[str, Any], client: _Client) -> a
         try:
             key = asyncssh.import_private_key(credential["private_key"], credential.get("passphrase"))
         except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
-            raise Trouble(Reason.AUTH, "凭据里的私钥无法读取") from None
+            raise Trouble(Reason.AUTH, _("凭据里的私钥无法读取")) from None
         options["client_keys"] = [key]
     else:
         options["client_keys"] = None
@@ -80,15 +81,15 @@ async def _connect(look: Look, credential: dict[str, Any], client: _Client) -> a
             login_timeout=min(CONNECT_S, look.left()), keepalive_interval=0, **options,
         )  # fmt: skip
     except asyncssh.HostKeyNotVerifiable:
-        raise client.changed or Trouble(Reason.IDENTITY_CHANGED, "主机密钥无法核对") from None
+        raise client.changed or Trouble(Reason.IDENTITY_CHANGED, _("主机密钥无法核对")) from None
     except asyncssh.PermissionDenied:
-        raise Trouble(Reason.AUTH, "主机拒绝了我们的凭据") from None
+        raise Trouble(Reason.AUTH, _("主机拒绝了我们的凭据")) from None
     except (TimeoutError, ConnectionRefusedError, OSError):
-        raise Trouble(Reason.NOT_REACHED, "主机没有应答 SSH") from None
+        raise Trouble(Reason.NOT_REACHED, _("主机没有应答 SSH")) from None
     except asyncssh.ConnectionLost:
-        raise Trouble(Reason.NOT_REACHED, "主机中断了 SSH 连接") from None
+        raise Trouble(Reason.NOT_REACHED, _("主机中断了 SSH 连接")) from None
     except (asyncssh.Error, ValueError, UnicodeError) as error:
-        raise Trouble(Reason.GARBAGE, f"应答不是可用的 SSH（{type(error).__name__}）") from None
+        raise Trouble(Reason.GARBAGE, _("应答不是可用的 SSH（{kind}）").format(kind=type(error).__name__)) from None
 
 
 async def _run(connection: asyncssh.SSHClientConnection, asked: Bundle, look: Look) -> tuple[bytes, float]:
@@ -98,7 +99,9 @@ async def _run(connection: asyncssh.SSHClientConnection, asked: Bundle, look: Lo
     try:
         process = await connection.create_process("sh -s", encoding=None, stderr=asyncssh.DEVNULL)
     except (asyncssh.Error, OSError) as error:
-        raise Trouble(Reason.NOT_SUPPORTED, f"主机不能执行检查脚本（{type(error).__name__}）") from None
+        raise Trouble(
+            Reason.NOT_SUPPORTED, _("主机不能执行检查脚本（{kind}）").format(kind=type(error).__name__)
+        ) from None
     try:
         async with asyncio.timeout(max(0.0, look.left() - 0.5)):
             with contextlib.suppress(asyncssh.Error, OSError):  # a shell that ends early has still said something
@@ -127,17 +130,20 @@ def judge(
     """Turn sections into a result; shared with `local`. Where the control did not fail, the bundle proves nothing."""
     if not sections:
         reason = Reason.BUDGET if look.trace.counts.get("cut") else Reason.GARBAGE
-        return look.result(problem=reason, detail="主机没有给出任何一项检查的结果", partial=partial)
+        return look.result(problem=reason, detail=_("主机没有给出任何一项检查的结果"), partial=partial)
     _offset(sections, span)
     vendor = look.vendor(look.tools.catalogue.for_ssh)
     reading = apply_ssh(vendor, sections, look.target, look.terms)
     if not control_failed(sections):
-        return look.result(reading, problem=Reason.CONTROL_SILENT, detail="必须失败的对照检查没有失败", partial=partial)
+        return look.result(
+            reading, problem=Reason.CONTROL_SILENT, detail=_("必须失败的对照检查没有失败"), partial=partial
+        )
     if truncated:
-        return look.result(reading, problem=Reason.GARBAGE, detail="主机的输出没有尽头", partial=partial)
+        return look.result(reading, problem=Reason.GARBAGE, detail=_("主机的输出没有尽头"), partial=partial)
     if partial:
         reason = Reason.BUDGET if look.trace.counts.get("cut") else Reason.PARTIAL
-        return look.result(reading, problem=reason, detail=f"没有结果的检查：{'、'.join(partial)}", partial=partial)
+        detail = _("没有结果的检查：{names}").format(names="、".join(partial))
+        return look.result(reading, problem=reason, detail=detail, partial=partial)
     return look.result(reading)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from yunwei.inspect.collect import local, redfish, snmp, ssh
 from yunwei.inspect.collect.base import Look, Tools, Trouble
 from yunwei.inspect.observation import DeviceResult, Job, Target
+from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ async def sweep(
         while waiting:
             left = end + 2 * GRACE - loop.time()
             watched = waiting | ({stopper} if stopper else set())
-            done, _ = await asyncio.wait(watched, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
+            done, _pending = await asyncio.wait(watched, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
             take(done)
             if not done or stopper in done:
                 break
@@ -114,7 +115,7 @@ async def sweep(
             task.cancel()
         if waiting:
             take((await asyncio.wait(waiting, timeout=GRACE))[0])
-    why = "采集被停止" if stop and stop.is_set() else "整次巡检的时间预算已用完"
+    why = _("采集被停止") if stop and stop.is_set() else _("整次巡检的时间预算已用完")
     now = tools.clock()
     return [
         result
@@ -136,7 +137,7 @@ async def _guarded(
         now = loop.time()
         look = Look(target, job.terms, min(now + job.budget_s, end), tools, tools.clock())
         if now >= end:
-            return look.result(problem=Reason.BUDGET, detail="整次巡检的时间预算已用完，未轮到这台设备")
+            return look.result(problem=Reason.BUDGET, detail=_("整次巡检的时间预算已用完，未轮到这台设备"))
         return await _look(look, collectors.get(target.protocol))
     finally:
         gates.leave(target)
@@ -144,7 +145,9 @@ async def _guarded(
 
 async def _look(look: Look, collector: Collector | None) -> DeviceResult:
     if collector is None:
-        return look.result(problem=Reason.NOT_SUPPORTED, detail=f"没有协议“{look.target.protocol}”的采集器")
+        return look.result(
+            problem=Reason.NOT_SUPPORTED, detail=_("没有这种协议的采集器：{name}").format(name=look.target.protocol)
+        )
     task = asyncio.create_task(collector(look))
     try:
         await asyncio.wait({task}, timeout=look.left() + GRACE)
@@ -153,7 +156,7 @@ async def _look(look: Look, collector: Collector | None) -> DeviceResult:
             task.cancel()
             await asyncio.wait({task}, timeout=GRACE)
     if not task.done() or task.cancelled():
-        return look.result(problem=Reason.BUDGET, detail="设备的时间预算已用完")
+        return look.result(problem=Reason.BUDGET, detail=_("设备的时间预算已用完"))
     return _outcome(task, look)
 
 
@@ -165,13 +168,14 @@ def _outcome(task: asyncio.Task[DeviceResult], look: Look) -> DeviceResult:
     if isinstance(error, Trouble):
         return look.result(problem=error.reason, detail=error.message)
     if isinstance(error, TimeoutError):
-        return look.result(problem=Reason.BUDGET, detail="设备的时间预算已用完")
+        return look.result(problem=Reason.BUDGET, detail=_("设备的时间预算已用完"))
     if isinstance(error, OSError):
-        return look.result(problem=Reason.NOT_REACHED, detail=f"连接失败：{error.strerror or type(error).__name__}")
+        why = error.strerror or type(error).__name__
+        return look.result(problem=Reason.NOT_REACHED, detail=_("连接失败：{why}").format(why=why))
     # The text of a foreign exception may quote what it choked on: the type alone goes into the evidence.
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     place = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame else "?"
     log.warning("look at %s ended with %s in %s", look.target.asset, type(error).__name__, place)
-    return look.result(problem=Reason.GARBAGE, detail=f"无法理解的应答（{type(error).__name__}）")
+    return look.result(problem=Reason.GARBAGE, detail=_("无法理解的应答（{kind}）").format(kind=type(error).__name__))

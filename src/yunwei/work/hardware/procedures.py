@@ -7,6 +7,7 @@ from typing import Any
 
 from yunwei.inspect import collecting, jobs
 from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
 from yunwei.runs import services as runs
 from yunwei.runs.procedure import Procedure, Step, StepContext
 
@@ -17,7 +18,9 @@ def prepare(ctx: StepContext) -> JSON:
     """Say how many assets will be looked at; refuse an empty list, which would be kept by looking at nothing."""
     codes = list(ctx.scope.get("assets") or ())
     if not codes:
-        raise YunweiError("巡检范围里没有任何资产", where=ctx.run_id, hint="核对服务计划的资产基线和义务的资产范围")
+        raise YunweiError(
+            _("巡检范围里没有任何资产"), where=ctx.run_id, hint=_("核对服务计划的资产基线和义务的资产范围")
+        )
     runs.expect(ctx.run_id, len(codes))
     return {"assets": len(codes)}
 
