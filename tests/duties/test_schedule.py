@@ -169,6 +169,7 @@ def test_a_period_falls_due_once_when_a_new_version_moves_its_day(one: int, two:
     assert len(found) == len({d.period for d in found.values()})
     assert found["2026-07"].plan_version == 2
     assert found["2026-05"].plan_version == 1
+    assert found["2026-06"].plan_version == (2 if (one, two) == (10, 10) else 1)
 
 
 def test_another_cadence_replaces_the_old_one_from_its_approval_on() -> None:
@@ -209,6 +210,13 @@ def test_a_clock_starts_at_the_latest_of_its_anchors_and_waits_for_the_rest() ->
     started = due_of(schedule(invoice, later), "pay")["event:1"]
     assert local(started.due_at) == "2026-03-17 00:00"
     assert started.starts_at == later.at
+
+
+def test_a_clock_may_run_from_another_event_than_its_trigger() -> None:
+    duties = [duty("x", Kind.RESPOND, trigger="fault", deadline=deadline(1, "hour", Basis.CONTRACT, "paper"))]
+    fault, paper = EventAt("1", "fault", at("2026-05-06 10:00")), EventAt("2", "paper", at("2026-05-06 12:00"))
+    assert due_of(schedule(fault, obligations=duties), "x")["event:1"].waiting == ("paper",)
+    assert local(due_of(schedule(fault, paper, obligations=duties), "x")["event:1"].due_at) == "2026-05-06 13:00"
 
 
 def test_a_vague_word_gives_no_due_time() -> None:
