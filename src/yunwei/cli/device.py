@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,10 @@ from yunwei.kernel.i18n import _
 
 app = typer.Typer(no_args_is_help=True)
 PORTS = {"snmp": 161, "redfish": 443}
+#: (address, port, credential, budget in seconds, told of progress) -> (entries, what could not be finished)
+Recorder = Callable[
+    [str, int, dict[str, str], float, Callable[[str, int], None]], Coroutine[Any, Any, tuple[dict[str, Any], list[str]]]
+]
 SUFFIX = {"snmp": ".snmprec", "redfish": ".tree.json"}
 
 
@@ -52,7 +57,7 @@ def learn(
         def say(_where: str, done: int) -> None:
             bar.update(task, completed=done)
 
-        ask = recording.snmp if protocol == "snmp" else recording.redfish
+        ask: Recorder = recording.snmp if protocol == "snmp" else recording.redfish
         try:
             found, unfinished = asyncio.run(ask(host, port, login, budget, say))
         except Trouble as error:
