@@ -14,7 +14,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-import yunwei.work
 from yunwei.kernel.errors import YunweiError
 
 JSON = Any  # what json can say
@@ -86,7 +85,8 @@ class Procedure:
 def registry() -> Mapping[str, Procedure]:
     """All procedures of all lines of work, by name."""
     found: dict[str, Procedure] = {}
-    for line in pkgutil.iter_modules(yunwei.work.__path__, "yunwei.work."):
+    # by name, not by import: the lines of work stand below this room and are found, not known
+    for line in pkgutil.iter_modules(importlib.import_module("yunwei.work").__path__, "yunwei.work."):
         if not line.ispkg:
             continue
         package = importlib.import_module(line.name)

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yunwei.work
 from yunwei.inspect.vendor.build import Builder, merge, pieces_of
 from yunwei.inspect.vendor.compiled import VendorFile
 from yunwei.inspect.vendor.errors import VendorFileError
@@ -77,7 +77,7 @@ class Catalogue:
 
 def folders() -> list[Path]:
     """The `vendors` folder of every line of work."""
-    return sorted(p for root in yunwei.work.__path__ for p in Path(root).glob("*/vendors") if p.is_dir())
+    return sorted(p for root in import_module("yunwei.work").__path__ for p in Path(root).glob("*/vendors") if p.is_dir())
 
 
 def load(dirs: Iterable[Path] | None = None) -> Catalogue:
