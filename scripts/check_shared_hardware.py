@@ -261,7 +261,7 @@ def _port_right(port: Mapping[str, Any], by_source: Mapping[str, list[Observatio
     if not state:
         return False
     up = port["oper"] == "up"
-    right = (state[0].value == 1) == up
+    right = bool((state[0].value == 1) == up)
     if port["admin"] == "down":
         right = right and state[0].raw == "admin down"
     errors = by_source.get(f"{IN_ERRORS}.{index}", [])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from yunwei.inspect.vendor.expr import compile_expr, compile_template
 
 
-def run(source, **row):
+def run(source, **row):  # noqa: ANN003
     return compile_expr(source)[0](row)
 
 

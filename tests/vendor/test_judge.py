@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.vendor.tools import BASE, only, read
 
+from tests.vendor.tools import BASE, only, read
 from yunwei.inspect.observation import State, Target
 from yunwei.inspect.vendor.judge import NONE, against, sane, told, worse
 
@@ -28,7 +28,7 @@ observe:
 OWN_STATE = TEMP + "    state: state\n    states: s\n"
 
 
-def judged(tmp_path, columns, *, body=TEMP, limits=(), **target):
+def judged(tmp_path, columns, *, body=TEMP, limits=(), **target):  # noqa: ANN003
     terms = {"limits": [dict(limit) for limit in limits]}
     return only(read(tmp_path / "v", body, columns, terms=terms, target=Target("SW-1", "snmp", **target)))
 

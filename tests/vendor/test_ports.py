@@ -10,7 +10,7 @@ from yunwei.inspect.vendor import SnmpData, apply_snmp, shipped
 IF = "1.3.6.1.2.1.2.2.1"
 
 
-def ports(terms=None, **columns):
+def ports(terms=None, **columns):  # noqa: ANN003
     numbers = {"descr": 2, "admin": 7, "oper": 8, "in_pkts": 11, "in_errors": 14, "out_pkts": 17, "out_errors": 20}
     data = SnmpData()
     for name, value in columns.items():

@@ -56,7 +56,7 @@ def test_green_only_by_a_health_that_says_so_and_red_only_by_a_word_that_says_so
         assert state.value in {str(own).lower(), str(where).lower()}
 
 
-def tree(system=None, **resources):
+def tree(system=None, **resources):  # noqa: ANN003
     out = {
         "/redfish/v1": {"@odata.type": "#ServiceRoot.v1_5_0.ServiceRoot", "Vendor": "Example"},
         "/redfish/v1/Systems/1": {
@@ -72,7 +72,7 @@ def seen(tree_):
     return {(o.component, o.kind): o for o in of_redfish(tree_).reading.observations}
 
 
-def drive(**status):
+def drive(**status):  # noqa: ANN003
     return {"@odata.type": "#Drive.v1_5_0.Drive", "Id": "0", "Name": "Drive 0", "Status": status}
 
 
@@ -105,7 +105,7 @@ def test_two_systems_behind_one_bmc_are_two():
     assert found["system/HGX", "state"].state is State.CRITICAL
 
 
-def thermal(**fan):
+def thermal(**fan):  # noqa: ANN003
     return {"@odata.type": "#Thermal.v1_0_2.Thermal", "Fans": [{"Name": "Fan 1", **fan}]}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.vendor.tools import BASE, catalogue, write
 
+from tests.vendor.tools import BASE, catalogue, write
 from yunwei.inspect.vendor import VendorFileError, load
 
 TABLE = (
@@ -56,7 +56,7 @@ def test_a_name_can_be_claimed_once(tmp_path):
 
 
 def test_words_like_on_and_no_are_words(tmp_path):
-    vendor = catalogue(tmp_path / "v", "states: {s: {on: ok On, no: critical No}}\n" + TABLE.split("states")[0]
+    vendor = catalogue(tmp_path / "v", "states: {s: {on: ok On, no: critical No}}\n" + TABLE.partition("states")[0]
                        + "observe:\n  - {table: t, component: x, kind: state, name: n, state: name, states: s}\n")  # fmt: skip
     assert vendor.get("mine").rules[0].states["on"][1] == "On"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.vendor.tools import BASE, only, read
 
+from tests.vendor.tools import BASE, only, read
 from yunwei.inspect.observation import State, Target
 from yunwei.inspect.vendor import SnmpData, apply_snmp, shipped
 from yunwei.inspect.vendor.snmp import decode

@@ -18,6 +18,7 @@ from yunwei.inspect.observation import Target
 from yunwei.inspect.vendor import shipped
 from yunwei.inspect.vendor.reading import SnmpValue
 from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
 from yunwei.snmp.client import SnmpClient
 from yunwei.snmp.errors import SnmpError
 
@@ -99,7 +100,7 @@ async def redfish(
         if waiting:
             unfinished.append(f"{len(waiting)} resources")
     if not tree:
-        raise YunweiError("没有读到任何资源", where=address)
+        raise YunweiError(_("没有读到任何资源"), where=address)
     return tree, unfinished
 
 

@@ -5,10 +5,11 @@ No Django, no I/O but reading the vendor files: a collector uses it without a da
 """
 
 from yunwei.inspect.vendor.catalogue import Catalogue, load, shipped
-from yunwei.inspect.vendor.compiled import Quirks, TablePlan, VendorFile
+from yunwei.inspect.vendor.compiled import TablePlan, VendorFile
 from yunwei.inspect.vendor.errors import VendorFileError
 from yunwei.inspect.vendor.reading import CheckOutput, Reading, SnmpData, SnmpValue
 from yunwei.inspect.vendor.redfish import apply_redfish
+from yunwei.inspect.vendor.schema import Quirks
 from yunwei.inspect.vendor.snmp import apply_snmp
 from yunwei.inspect.vendor.ssh import apply_ssh
 

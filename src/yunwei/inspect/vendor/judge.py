@@ -73,7 +73,7 @@ class PlanLimits:
             if (device and device != target.asset) or (place and place != target.place):
                 continue
             rank = 4 * bool(component) + 2 * bool(device) + bool(place)
-            limits: Limits = tuple(raw.get(name) for name in LIMIT_NAMES)  # type: ignore[assignment]
+            limits: Limits = tuple(raw.get(name) for name in LIMIT_NAMES)
             self.by_kind.setdefault(raw["kind"], []).append((rank, component, limits))
         for found in self.by_kind.values():
             found.sort(key=lambda x: -x[0])

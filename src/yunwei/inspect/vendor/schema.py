@@ -23,7 +23,7 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A part of a vendor file: an unknown key is an error, never silently ignored."""
 
 
-class RawJoin(_Strict, kw_only=True):
+class RawJoin(_Strict, frozen=True, kw_only=True):
     """Columns of another table beside a row: `take` new name to column, by `equals` (an expression of this row)."""
 
     take: dict[str, str]
@@ -32,7 +32,7 @@ class RawJoin(_Strict, kw_only=True):
     where: str = ""  # column of the other table that must equal; empty = its index
 
 
-class RawTable(_Strict, kw_only=True):
+class RawTable(_Strict, frozen=True, kw_only=True):
     """One SNMP table. `columns`: name to sub-identifier below `oid`, or to "4 mac" with a type: text hex mac bits date."""
 
     oid: str
@@ -40,21 +40,21 @@ class RawTable(_Strict, kw_only=True):
     join: tuple[RawJoin, ...] = ()
 
 
-class RawSection(_Strict, kw_only=True):
+class RawSection(_Strict, frozen=True, kw_only=True):
     """One check of the SSH bundle. `kv` key=value lines, `fields` words by position, `pairs` many k=v on a line, `lines`."""
 
     format: Literal["kv", "fields", "pairs", "lines"]
     fields: tuple[str, ...] = ()  # the last one takes the rest of the line
 
 
-class RawTests(_Strict, kw_only=True):
+class RawTests(_Strict, frozen=True, kw_only=True):
     """Conditions for what a number alone does not say."""
 
     warning: str = ""
     critical: str = ""
 
 
-class RawSource(_Strict, kw_only=True):
+class RawSource(_Strict, frozen=True, kw_only=True):
     """Where rows come from: an SNMP table, Redfish resources of a type (and an array in them), a check; none = scalars."""
 
     table: str = ""
@@ -65,7 +65,7 @@ class RawSource(_Strict, kw_only=True):
     fill: bool = False  # only what no earlier rule has spoken of (a view of the same parts in another place)
 
 
-class RawRule(RawSource, kw_only=True):
+class RawRule(RawSource, frozen=True, kw_only=True):
     """One observation per row."""
 
     component: str
@@ -85,7 +85,7 @@ class RawRule(RawSource, kw_only=True):
     source: str = ""
 
 
-class RawPart(RawSource, kw_only=True):
+class RawPart(RawSource, frozen=True, kw_only=True):
     """One part of the inventory per row."""
 
     component: str
@@ -98,14 +98,14 @@ class RawPart(RawSource, kw_only=True):
     present: str = ""
 
 
-class RawPick(RawSource, kw_only=True):
+class RawPick(RawSource, frozen=True, kw_only=True):
     """One value out of rows: of the first row that fits, or with `sum` of all together."""
 
     value: str
     sum: bool = False
 
 
-class RawDefault(_Strict, kw_only=True):
+class RawDefault(_Strict, frozen=True, kw_only=True):
     """A default limit of this file, for readings without a limit of the device's own. The first that fits counts."""
 
     kind: str
@@ -118,7 +118,7 @@ class RawDefault(_Strict, kw_only=True):
     basis: str = ""
 
 
-class RawTrap(_Strict, kw_only=True):
+class RawTrap(_Strict, frozen=True, kw_only=True):
     """A notification the family sends, for the receiver: its OID, what it says, and the state it stands for."""
 
     oid: str
@@ -126,7 +126,7 @@ class RawTrap(_Strict, kw_only=True):
     state: str = "warning"
 
 
-class RawPiece(_Strict, kw_only=True):
+class RawPiece(_Strict, frozen=True, kw_only=True):
     """What can be included."""
 
     include: tuple[str, ...] = ()
@@ -146,14 +146,14 @@ class RawPiece(_Strict, kw_only=True):
     extras: tuple[str, ...] = ()  # further Redfish resources, {system} {chassis} {manager} stand for each URI
 
 
-class RawSnmpMatch(_Strict, kw_only=True):
+class RawSnmpMatch(_Strict, frozen=True, kw_only=True):
     """A device matches when its sysObjectID is `object_id` or below it, and its sysDescr fits."""
 
     object_id: str = ""
     descr: str = ""
 
 
-class RawRedfishMatch(_Strict, kw_only=True):
+class RawRedfishMatch(_Strict, frozen=True, kw_only=True):
     """A BMC matches when every pattern given fits (case does not matter)."""
 
     manufacturer: str = ""
@@ -161,13 +161,13 @@ class RawRedfishMatch(_Strict, kw_only=True):
     vendor: str = ""
 
 
-class RawMatch(_Strict, kw_only=True):
+class RawMatch(_Strict, frozen=True, kw_only=True):
     snmp: tuple[RawSnmpMatch, ...] = ()
     redfish: tuple[RawRedfishMatch, ...] = ()
     ssh: bool = False
 
 
-class Quirks(_Strict, kw_only=True):
+class Quirks(_Strict, frozen=True, kw_only=True):
     """How a family wants to be asked. `budget_s` 0 = the job's own."""
 
     bulk: bool = True
@@ -179,7 +179,7 @@ class Quirks(_Strict, kw_only=True):
     budget_s: float = 0.0
 
 
-class RawFile(RawPiece, kw_only=True):
+class RawFile(RawPiece, frozen=True, kw_only=True):
     """One vendor file."""
 
     name: str
