@@ -10,15 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.inspect.helpers import NOW, farm_look, look, ring, server, spec, switch, target
 
-from yunwei.inspect.collect.base import Look, Tools
+from yunwei.inspect.collect.base import Look, Tools, storable
 from yunwei.inspect.collect.job import delete_left, run_job_async
 from yunwei.inspect.collect.redfish_http import Bmc
 from yunwei.inspect.collect.sessions import SessionBook
 from yunwei.inspect.collect.sweep import sweep
-from yunwei.inspect.observation import FAULTS, DeviceResult, Job, Target
+from yunwei.inspect.observation import FAULTS, DeviceResult, Job, Observation, Part, Target
 from yunwei.inspect.vendor import shipped
 from yunwei.kernel.verdict import Reason
 from yunwei.lab.build import control_farm
@@ -379,3 +380,18 @@ async def test_the_order_of_results_is_the_order_of_targets():
     assert [d.asset for d in answer.devices] == [t.asset for t in targets]
     assert answer.collector == "c1"
     assert all(d.problem is None for d in answer.devices)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [(2**70, float(2**70)), (-(2**64), float(-(2**64))), (10**400, None), (2**63 - 1, 2**63 - 1), (float("inf"), None),
+     ("a\x00b", "ab"), ("\ud800x", "?x"), ("风扇", "风扇"), ("y" * 9000, "y" * 2000), (True, True), (None, None)],
+)  # fmt: skip
+def test_what_a_device_says_can_always_be_written(value: object, wanted: object):
+    told = Observation("a", "c\x00", "state", "n\ud800", value, raw="\x00")  # type: ignore[arg-type]
+    kept = storable(told)
+    back = msgspec.json.decode(msgspec.json.encode(kept), type=Observation)
+    assert back.value == wanted
+    assert (back.component, back.name, back.raw) == ("c", "n?", "")
+    part = storable(Part("p", "disk", serial="S\x001"))
+    assert part.serial == "S1"

@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from yunwei.inspect.observation import DeviceResult, Target
+import msgspec
+
+from yunwei.inspect.observation import DeviceResult, Observation, Part, Target
 from yunwei.inspect.vendor.errors import VendorFileError
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from yunwei.snmp.client import SnmpClient
 
 JSON = Any
+#: characters of one text of a device; the longest honest one is a sysDescr
+MAX_TEXT = 2000
 
 
 class Trouble(YunweiError):  # noqa: N818 - an outcome of a look rather than an error of ours
@@ -128,16 +132,40 @@ class Look:
             vendor=self.trace.vendor,
             problem=problem,
             detail=detail,
-            identity=identity,
-            moving=moving,
-            observations=list(reading.observations) if reading else [],
-            parts=list(reading.parts) if reading else [],
+            identity={k: _text(v) for k, v in identity.items()},
+            moving={k: _text(v) for k, v in moving.items()},
+            observations=[storable(o) for o in reading.observations] if reading else [],
+            parts=[storable(p) for p in reading.parts] if reading else [],
             partial=sorted(set(partial or ())),
             # the machine's own second, beside the injected clock: tells two looks in one moment from a frozen device
             counts={**self.trace.counts, "wall_s": int(time.time())},
             session=self.trace.session,
             control=self.target.control,
         )
+
+
+Told = TypeVar("Told", Observation, Part)
+
+
+def storable(told: Told) -> Told:
+    """What a device said, as JSON and every database can hold it: no NUL, whole numbers of 64 bits, texts of bounded length.
+
+    One device's odd number or character must not make the result of all the others unwritable.
+    """
+    changed: dict[str, JSON] = {}
+    for name in told.__struct_fields__:
+        value = getattr(told, name)
+        if isinstance(value, str):
+            if "\x00" in value or len(value) > MAX_TEXT or not value.isascii():
+                changed[name] = _text(value)
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            changed[name] = float(value) if abs(value) < 1 << 1000 else None
+    return msgspec.structs.replace(told, **changed) if changed else told
+
+
+def _text(value: str) -> str:
+    """A text without NUL and lone surrogates, cut to a bound."""
+    return value[:MAX_TEXT].replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def check_pinned(look: Look, name: str, value: str) -> None:
