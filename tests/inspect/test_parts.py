@@ -18,8 +18,10 @@ from yunwei.ledger.models import Intake
 
 pytestmark = pytest.mark.django_db
 
-DISK = Part("disk/0", "disk", "ST4000", "S1", "FW1")
-PSU = Part("psu/0", "psu", "P800", "P1")
+DISK = Part("disk/0", "disk", "ST4000", "S1", "FW1", source="/redfish/v1/Systems/1/Storage/0/Drives/0")
+PSU = Part("psu/0", "psu", "P800", "P1", source="/redfish/v1/Chassis/1/Power#/PowerSupplies/0")
+BIOS = Part("firmware/BIOS", "firmware", "BIOS", firmware="1.0", source="/redfish/v1/Systems/1")
+BMC = Part("firmware/BMC", "firmware", "BMC", firmware="2.0", source="/redfish/v1/UpdateService/FirmwareInventory/BMC")
 
 
 @pytest.fixture
@@ -66,6 +68,18 @@ def test_what_was_not_looked_for_is_not_missing(asset: Asset):
     rollup = look(asset, seen(PSU, deep=False))
     assert not rollup.faults
     assert "disk/0:part_missing" not in rollup.ok
+
+
+def test_a_kind_that_stands_in_two_lists_is_missed_only_in_the_list_that_was_read(asset: Asset):
+    look(asset, seen(BIOS, BMC))
+    assert not look(asset, seen(BIOS, deep=False)).faults
+    assert keys(look(asset, seen(BIOS))) == {"firmware/BMC:part_missing"}
+
+
+def test_a_part_missing_from_a_list_that_a_rollup_read_is_missed(asset: Asset):
+    other = Part("psu/1", "psu", "P800", "P2", source="/redfish/v1/Chassis/1/Power#/PowerSupplies/1")
+    look(asset, seen(PSU, other))
+    assert keys(look(asset, seen(PSU, deep=False))) == {"psu/1:part_missing"}
     partial = look(asset, seen(PSU, problem=Reason.PARTIAL))
     assert not partial.faults
     assert keys(look(asset, seen(Part("disk/1", "disk", "ST4000", "S2"), deep=False))) == {"disk/0:part_missing"}

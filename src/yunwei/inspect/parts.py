@@ -48,8 +48,8 @@ def compare(
     """Compare one result's parts with the rows of that asset and protocol (by component). Writes nothing."""
     out = Comparison()
     seen = {part.component[:160]: part for part in result.parts}
-    kinds = {part.kind for part in result.parts}
-    # A rollup reads no processors: a kind of part is only missed where that kind was looked for.
+    read = {_collection(part.source) for part in result.parts if part.source}
+    # A rollup reads the fans and no memory modules: a part is only missed where the list it stands in was read.
     whole = result.problem is None and (result.protocol != "redfish" or bool(result.counts.get("deep")))
     for component, part in seen.items():
         row = rows.get(component)
@@ -58,9 +58,17 @@ def compare(
         else:
             _one(out, row, part, terms)
     for component, row in rows.items():
-        if component not in seen and row.present and (whole or (row.kind in kinds and result.problem is None)):
+        if component not in seen and row.present and (
+            whole or (result.problem is None and _collection(row.source) in read)
+        ):
             _missing(out, row)
     return out
+
+
+def _collection(source: str) -> str:
+    """The list a part stands in: its URI without the last step ("/redfish/v1/Systems/1/Memory"), or its table's OID."""
+    head, slash, _last = source.rpartition("/")
+    return head if slash else source.rpartition(".")[0]
 
 
 def _new(asset_id: int, protocol: str, component: str, part: Part, now: datetime) -> PartRow:
