@@ -85,6 +85,15 @@ def test_nothing_is_submitted_for_what_has_run_out(people: People) -> None:
     assert row("look-day:2026-03-11").attempts.count() == 1
 
 
+def test_what_the_contract_owed_before_the_books_opened_is_shown_and_scores_nothing(people: People) -> None:
+    approve(people, "2026-06-10 09:00")
+    services.tick(at("2026-06-10 10:00"))
+    old, this = row("hotline:2026-05"), row("hotline:2026-06")
+    assert (old.state, old.cause, old.counts) == (State.UNPROVEN, "unknown", False)
+    assert "建账" in old.why
+    assert this.counts
+
+
 def test_books_opened_late_do_not_invent_what_would_score_nothing(people: People) -> None:
     approve(people, "2026-06-10 09:00")
     services.bring_up_to_date(at("2026-06-10 10:00"))

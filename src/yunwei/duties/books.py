@@ -7,6 +7,7 @@ contract change; a provisional due date is recomputed whenever the calendar know
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from itertools import islice
 from typing import Any
@@ -21,6 +22,7 @@ from yunwei.duties import sources
 from yunwei.duties.models import CalendarYear, Occurrence, Register, State, TriggerEvent
 from yunwei.duties.schedule import Due, occurrences
 from yunwei.duties.transitions import move
+from yunwei.kernel.i18n import _
 from yunwei.ledger import services as ledger
 
 JSON = Any
@@ -46,7 +48,7 @@ def bring_up_to_date(now: datetime) -> int:
     with transaction.atomic():
         register = _register(folder, now)
         dues = occurrences(folder, sources.plans(), sources.events(), sources.calendar(), now)
-        wanted = {due.key: due for due in dues if _belongs(due, register)}
+        wanted = {due.key: _in_books(due, register) for due in dues if _belongs(due, register)}
         rows = {(row.obligation, row.period): row for row in Occurrence.objects.all()}
         changed = (
             _create([due for key, due in wanted.items() if key not in rows], now)
@@ -79,6 +81,13 @@ def _register(folder: Folder, now: datetime) -> Register:
 def _belongs(due: Due, register: Register) -> bool:
     """What scores nothing and was due before this platform kept books is not invented afterwards."""
     return due.counts or due.due_at is None or due.due_at >= register.opened_at
+
+
+def _in_books(due: Due, register: Register) -> Due:
+    """What the contract owed before this platform kept books is shown, and scores nothing: nobody could prove it here."""
+    if due.due_at is None or due.due_at >= register.opened_at:
+        return due
+    return replace(due, counts=False, why=_("本平台建账之前到期，在此没有证据"))
 
 
 def _create(dues: list[Due], now: datetime) -> int:

@@ -101,7 +101,7 @@ def sweep_of(now: datetime, zone: ZoneInfo) -> Sweep:
     """The newest inspection run of the day with its assets by category."""
     start, end = _day(now, zone)
     run = (
-        Run.objects.filter(procedure="hardware.inspect", cause__has_key="occurrence")
+        Run.objects.filter(procedure="hardware.inspect", cause__has_key="obligation")
         .filter(submitted_at__gte=start, submitted_at__lt=end)
         .order_by("-submitted_at")
         .first()
