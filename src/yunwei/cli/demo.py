@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.progress import Progress, TaskID
 
@@ -49,8 +50,6 @@ def contract_folder() -> Path:
 
 def contract_day(real_now: datetime) -> datetime:
     """Now, or the same time on the last day of the contract once its term is over (or on the first before it)."""
-    from zoneinfo import ZoneInfo
-
     from yunwei.contract.folder import load
     from yunwei.contract.period import duty_span
 
@@ -248,11 +247,13 @@ def _wait(condition: Callable[[], bool], stage: Stage, *, seconds: float, what: 
 
 
 def _people_act() -> None:
-    """A department asks, the desk answers, the client confirms; an engineer takes up a fault."""
+    """A department asks, the desk answers, the client confirms; daily work is proven by hand; a fault is taken up."""
     from yunwei.desk import services as desk
-    from yunwei.desk.models import Ticket, TicketKind
+    from yunwei.desk.models import Ticket, TicketKind, TicketState
+    from yunwei.duties import services as duties
 
-    tenant, engineer = common.actor_account("tenant"), common.actor_account("b_engineer")
+    tenant, client = common.actor_account("tenant"), common.actor_account("a_manager")
+    engineer = common.actor_account("b_engineer")
     asked = desk.open_ticket(
         TicketKind.REQUEST,
         _("演示：咨询虚拟机扩容流程"),
@@ -261,19 +262,38 @@ def _people_act() -> None:
         body=_("请告知扩容需要哪些材料。"),
         channel="portal",
     )
-    desk.open_ticket(
-        TicketKind.SERVICE,
-        _("演示：申请新建 4 核 16 GB 主机 2 台"),
-        by=tenant,
-        now=common.now(),
-        channel="portal",
-    )
-    desk.reply(
-        asked.pk, _("演示：请填写资源申请表并由本单位负责人签字，材料齐备后办理。"), by=engineer, now=common.now()
-    )
+    host = _("演示：申请新建 4 核 16 GB 主机 2 台")
+    desk.open_ticket(TicketKind.SERVICE, host, by=tenant, now=common.now(), channel="portal")
+    answer = _("演示：请填写资源申请表并由本单位负责人签字，材料齐备后办理。")
+    desk.reply(asked.pk, answer, by=engineer, now=common.now())
+    desk.move(asked.pk, TicketState.RESOLVED, by=engineer, now=common.now(), text=answer)
+    desk.move(asked.pk, TicketState.CLOSED, by=client, now=common.now())
+    for i, (row, title) in enumerate(_by_hand_today()):
+        said = _("演示：{title}已完成，记录附后。").format(title=title)
+        file = duties.File(f"{row.obligation}.txt", said.encode(), "text/plain; charset=utf-8")
+        proof = duties.state_proof(row.pk, statement=said, file=file, by=engineer, now=common.now())
+        if i % 2 == 0:  # the client answers every other one today
+            duties.answer_proof(proof.pk, confirm=True, by=client, now=common.now())
     fault = Ticket.objects.filter(kind=TicketKind.FAULT).order_by("severity", "id").first()
     if fault is not None:
-        desk.move(fault.pk, "accepted", by=engineer, now=common.now())
+        desk.move(fault.pk, TicketState.ACCEPTED, by=engineer, now=common.now())
+
+
+def _by_hand_today() -> list[tuple[Any, str]]:
+    """乙方's daily duties of today that no procedure serves yet."""
+    from yunwei.contract.folder import load
+    from yunwei.duties.models import Occurrence, State
+    from yunwei.runs.procedure import registry
+
+    folder = load(instance.folder() / "contract")
+    by_hand = {o.id: o.title for o in folder.obligations if o.procedure not in registry() and o.owes == "B"}
+    today = f"{common.now().astimezone(_zone(folder)):%Y-%m-%d}"
+    rows = Occurrence.objects.filter(period=today, obligation__in=by_hand, state=State.DUE).order_by("obligation")
+    return [(row, by_hand[row.obligation]) for row in rows]
+
+
+def _zone(folder: Any) -> ZoneInfo:
+    return ZoneInfo(folder.contract.timezone)
 
 
 def _settle(stage: Stage) -> None:
@@ -287,8 +307,6 @@ def _settle(stage: Stage) -> None:
 
 def summary() -> dict[str, Any]:
     """What the day came to, from the database alone."""
-    from zoneinfo import ZoneInfo
-
     from django.db.models import Count
 
     from yunwei.contract.folder import load
@@ -299,7 +317,7 @@ def summary() -> dict[str, Any]:
     from yunwei.ledger import services as ledger
 
     now = common.now()
-    local = now.astimezone(ZoneInfo(load(instance.folder() / "contract").contract.timezone))
+    local = now.astimezone(_zone(load(instance.folder() / "contract")))
     by_state = dict(Occurrence.objects.filter(counts=True).values_list("state").annotate(n=Count("id")))
     sweep = _sweep_of_today(now)
     blind = DeviceSweep.objects.filter(run_id=sweep, verdict="unproven")
