@@ -10,14 +10,17 @@ from yunwei.inspect.vendor import SnmpData, apply_snmp, shipped
 IF = "1.3.6.1.2.1.2.2.1"
 
 
-def ports(terms=None, **columns):  # noqa: ANN003
+def reading_of(terms=None, moving=None, **columns):  # noqa: ANN003
     numbers = {"descr": 2, "admin": 7, "oper": 8, "in_pkts": 11, "in_errors": 14, "out_pkts": 17, "out_errors": 20}
     data = SnmpData()
     for name, value in columns.items():
         raw = (4, value.encode()) if isinstance(value, str) else (2, value)
         data.columns[f"{IF}.{numbers[name]}"] = {"1": raw}
-    reading = apply_snmp(shipped().get("generic"), data, Target("SW-1", "snmp"), terms or {})
-    return {o.kind: o for o in reading.observations}
+    return apply_snmp(shipped().get("generic"), data, Target("SW-1", "snmp", moving=moving or {}), terms or {})
+
+
+def ports(terms=None, moving=None, **columns):  # noqa: ANN003
+    return {o.kind: o for o in reading_of(terms, moving, **columns).observations}
 
 
 @pytest.mark.parametrize(
@@ -67,3 +70,43 @@ def test_errors_without_packets_to_compare_with_are_not_called_fine():
 def test_the_errors_of_a_port_that_is_switched_off_do_not_alarm():
     seen = ports(descr="p", admin=2, oper=2, in_errors=999, out_errors=0, in_pkts=10, out_pkts=0)["errors"]
     assert seen.state is State.ABSENT
+
+
+def port(errors, packets):
+    return {
+        "descr": "p",
+        "admin": 1,
+        "oper": 1,
+        "in_errors": errors,
+        "out_errors": 0,
+        "in_pkts": packets,
+        "out_pkts": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "state"),
+    [
+        ((500, 1_000), (500, 2_000), State.OK),  # old errors, none new: the finding closes
+        ((500, 100_000_000), (600, 100_100_000), State.WARNING),  # a burst that the long run would hide
+        ((500, 100_000_000), (501, 100_100_000), State.OK),
+        ((0, 100_000_000), (20_000, 100_100_000), State.WARNING),  # no error then: packets were not kept either
+        ((500, 1_000_000), (20, 1_000), State.CRITICAL),  # the counters were set back
+    ],
+)
+def test_errors_since_the_last_sweep(then, now, state):
+    moving = reading_of(**port(*then)).moving
+    assert ports(moving=moving, **port(*now))["errors"].state is state
+
+
+def test_only_ports_with_errors_are_kept():
+    assert reading_of(**port(0, 5)).moving["port_errors"] == ""
+    assert reading_of(**port(7, 5)).moving["port_errors"] == "1:7"
+    assert reading_of(**port(7, 5)).moving["port_packets"] == "1:5"
+
+
+def test_what_was_kept_may_be_nonsense():
+    assert (
+        ports(moving={"port_errors": "x 1: :3 1:y", "port_packets": "1:-5"}, **port(9, 9))["errors"].state
+        is State.CRITICAL
+    )

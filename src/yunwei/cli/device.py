@@ -143,7 +143,7 @@ def _show(found: Any) -> None:
         rows.append((f"[{style}]{o.state}[/]", *(escape(cell) for cell in cells)))
     proof = {"synthetic": _("仅合成样本"), "capture": _("真实设备录样"), "device": _("真实设备")}[found.vendor.proof]
     title = f"{found.vendor.name} · {found.vendor.title} · {proof}"
-    common.table(title, ("状态", "部件", "量", "名称", "值", "设备原词", "限值", "来源"), rows)
+    common.table(title, (_("状态"), _("部件"), _("量"), _("名称"), _("值"), _("设备原词"), _("限值"), _("来源")), rows)
     for part in found.reading.parts:
         gone = "" if part.present else _("（不在位）")
         words = " ".join(w for w in (part.model, part.serial, part.firmware, part.size) if w)
@@ -173,4 +173,4 @@ def vendors(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     if as_json:
         common.print_json([{"name": f.name, "title": f.title, "proof": f.proof, "kinds": f.kinds} for f in files])
         return
-    common.table("", ("名称", "设备", "证明"), [(f.name, f.title, f.proof) for f in files])
+    common.table("", (_("名称"), _("设备"), _("证明")), [(f.name, f.title, f.proof) for f in files])

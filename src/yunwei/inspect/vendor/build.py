@@ -197,7 +197,11 @@ class Builder:
                     )
             equals, _names = self._expr(join.equals, at, "tables", name, "join", i)
             joins.append(Join(tuple(join.take.items()), join.of, equals, join.where))
-        return TablePlan(name, base, tuple(c.oid for c in columns), tuple(columns), tuple(joins))
+        computed = tuple(
+            (column, self.checked(RawSource(table=name), text, at, "tables", name, "compute", column)[0])
+            for column, text in raw.compute.items()
+        )
+        return TablePlan(name, base, tuple(c.oid for c in columns), tuple(columns), tuple(joins), computed)
 
     def _expr(self, text: str, at: Home, *steps: str | int) -> tuple[Expr, list[str]]:
         try:
@@ -221,7 +225,7 @@ class Builder:
         if not src.table:
             return {*self.merged.scalars, "index"}
         raw = self.merged.tables[src.table][0]
-        return {*raw.columns, *(n for j in raw.join for n in j.take), "index", "scalar"}
+        return {*raw.columns, *raw.compute, *(n for j in raw.join for n in j.take), "index", "scalar", "before"}
 
     def rows(self, src: RawSource, at: Home, *steps: str | int) -> From:
         if bool(src.table) + bool(src.resource) + bool(src.section) > 1:
@@ -336,7 +340,7 @@ class Builder:
         for name, candidates in getattr(self.merged, which).items():
             for pick, at in candidates:
                 rows = self.rows(pick, at, which, name)
-                out.append(Pick(name, rows, self.checked(pick, pick.value, at, which, name)[0], pick.sum))
+                out.append(Pick(name, rows, self.checked(pick, pick.value, at, which, name)[0], pick.sum, pick.rows))
         return tuple(out)
 
     def defaults(self) -> dict[str, tuple[Default, ...]]:

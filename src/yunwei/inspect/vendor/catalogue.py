@@ -77,7 +77,9 @@ class Catalogue:
 
 def folders() -> list[Path]:
     """The `vendors` folder of every line of work."""
-    return sorted(p for root in import_module("yunwei.work").__path__ for p in Path(root).glob("*/vendors") if p.is_dir())
+    return sorted(
+        p for root in import_module("yunwei.work").__path__ for p in Path(root).glob("*/vendors") if p.is_dir()
+    )
 
 
 def load(dirs: Iterable[Path] | None = None) -> Catalogue:

@@ -79,6 +79,7 @@ class TablePlan:
     columns: tuple[str, ...]
     fields: tuple[Column, ...] = ()
     joins: tuple[Join, ...] = ()
+    computed: tuple[tuple[str, Expr], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ class Pick:
     rows: From
     value: Expr
     sum: bool
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)

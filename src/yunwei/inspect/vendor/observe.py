@@ -171,6 +171,9 @@ class Observer:
         for pick, rows in picks:
             if pick.name in into:
                 continue
+            if pick.each:
+                into[pick.name] = _each(pick, rows)
+                continue
             total, found = 0.0, False
             for row, _place in rows:
                 if pick.rows.when is not None and not pick.rows.when(row):
@@ -184,6 +187,12 @@ class Observer:
                 total, found = total + (num(value) or 0), True
             if found:
                 into[pick.name] = f"{total:.0f}"
+
+
+def _each(pick: Pick, rows: Rows) -> str:
+    """A number of every row that fits, as "index:number …"; rows at 0 are left out, most ports have no error."""
+    kept = ((place, num(pick.value(row))) for row, place in rows if pick.rows.when is None or pick.rows.when(row))
+    return " ".join(f"{place}:{value:.0f}" for place, value in kept if value)
 
 
 _WHOLE = ("system/", "chassis/", "manager/", "redundancy/")

@@ -38,6 +38,7 @@ class RawTable(_Strict, frozen=True, kw_only=True):
     oid: str
     columns: dict[str, Text]
     join: tuple[RawJoin, ...] = ()
+    compute: dict[str, str] = {}  # further columns, each an expression of the row (in this order, after the joins)
 
 
 class RawSection(_Strict, frozen=True, kw_only=True):
@@ -99,10 +100,11 @@ class RawPart(RawSource, frozen=True, kw_only=True):
 
 
 class RawPick(RawSource, frozen=True, kw_only=True):
-    """One value out of rows: of the first row that fits, or with `sum` of all together."""
+    """One value out of rows: of the first row that fits, with `sum` of all together, with `rows` of each."""
 
     value: str
     sum: bool = False
+    rows: bool = False  # moving, tables only: kept for every row; next time the row has it as `before.<name>`
 
 
 class RawDefault(_Strict, frozen=True, kw_only=True):

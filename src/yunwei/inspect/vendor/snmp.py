@@ -24,7 +24,7 @@ def apply_snmp(vendor: VendorFile, data: SnmpData, target: Target, terms: dict[s
     scalars: _Row = {
         c.name: decode(value, c.read) for c in vendor.scalars if (value := data.scalars.get(c.oid)) is not None
     }
-    tables = _tables(vendor, data, scalars)
+    tables = _tables(vendor, data, scalars, _before(vendor, target))
     scalar_rows = [({**scalars, "index": "0"}, "")]
 
     def rows(at: From) -> list[tuple[_Row, str]]:
@@ -50,7 +50,21 @@ def apply_snmp(vendor: VendorFile, data: SnmpData, target: Target, terms: dict[s
     return reading
 
 
-def _tables(vendor: VendorFile, data: SnmpData, scalars: _Row) -> dict[str, list[tuple[_Row, str]]]:
+def _before(vendor: VendorFile, target: Target) -> dict[str, dict[str, dict[str, int]]]:
+    """What the last sweep kept of rows: table, field, index to number. A row it did not keep stood at 0 then."""
+    out: dict[str, dict[str, dict[str, int]]] = {}
+    for pick in vendor.moving:
+        told = target.moving.get(pick.name) if pick.each else None
+        if told is not None:
+            pairs = (word.partition(":") for word in told.split())
+            kept = {index: int(number) for index, _colon, number in pairs if number.isdigit()}
+            out.setdefault(pick.rows.table, {})[pick.name] = kept
+    return out
+
+
+def _tables(
+    vendor: VendorFile, data: SnmpData, scalars: _Row, before: dict[str, dict[str, dict[str, int]]]
+) -> dict[str, list[tuple[_Row, str]]]:
     """Every table as rows (name to value), joined; tables that others are joined to come first in the plan."""
     by_index: dict[str, dict[str, _Row]] = {}
     for table in vendor.snmp_tables:
@@ -69,6 +83,12 @@ def _tables(vendor: VendorFile, data: SnmpData, scalars: _Row) -> dict[str, list
                 row[name] = plain
         if table.joins and found:
             _join(table, found, by_index)
+        kept = before.get(table.name)
+        for index, row in found.items() if kept or table.computed else ():
+            if kept:
+                row["before"] = {name: numbers.get(index, 0) for name, numbers in kept.items()}
+            for name, compute in table.computed:
+                row[name] = compute(row)
         by_index[table.name] = found
     return {name: [(row, index) for index, row in found.items()] for name, found in by_index.items()}
 
