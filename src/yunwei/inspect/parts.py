@@ -58,8 +58,10 @@ def compare(
         else:
             _one(out, row, part, terms)
     for component, row in rows.items():
-        if component not in seen and row.present and (
-            whole or (result.problem is None and _collection(row.source) in read)
+        if (
+            component not in seen
+            and row.present
+            and (whole or (result.problem is None and _collection(row.source) in read))
         ):
             _missing(out, row)
     return out

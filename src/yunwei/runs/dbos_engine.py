@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, Serializer, StepOptions
+from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, Serializer, StepOptions, WorkflowHandle
 from django.db import connections
 
 from yunwei.kernel.clock import Clock
@@ -113,7 +113,7 @@ def _close(run_id: str, error: str) -> None:
 def _fan_out(run_id: str, step: str, results: dict[str, Any]) -> list[Any]:
     ids = cast("list[str]", _step(f"{step}.fan", _enqueue_chunks, run_id, step, results))
     # existing_workflow=False: the look-up before waiting would be a step of its own, with a result that is no JSON
-    handles = [DBOS.retrieve_workflow(chunk_id, existing_workflow=False) for chunk_id in ids]
+    handles: list[WorkflowHandle[Any]] = [DBOS.retrieve_workflow(chunk_id, existing_workflow=False) for chunk_id in ids]
     return [handle.get_result(polling_interval_sec=POLL_S) for handle in handles]
 
 

@@ -12,6 +12,7 @@ from django.db.models import F
 
 from yunwei.kernel.errors import YunweiError
 from yunwei.ledger import services as ledger
+from yunwei.ledger.models import Intake
 from yunwei.runs import engine
 from yunwei.runs.models import Run, RunResult, RunState, Worker
 from yunwei.runs.procedure import procedure as find_procedure
@@ -47,7 +48,7 @@ class RunEvent:
     part: str = ""
     payload: bytes = b""
     artifact: str = ""
-    evidence: ledger.Intake | None = None
+    evidence: Intake | None = None
 
 
 Observer = Callable[[RunEvent], None]
