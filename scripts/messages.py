@@ -43,6 +43,7 @@ def renew() -> Catalog:
 
 def main(argv: list[str]) -> int:
     if "--compile" in argv:
+        PO.parent.mkdir(parents=True, exist_ok=True)
         with PO.with_suffix(".mo").open("wb") as f:
             write_mo(f, load())
         return 0
