@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils.translation import trans_real
 
 from yunwei.accounts.models import Account, Organisation, Role
 
@@ -41,3 +45,13 @@ def people(contract: None) -> dict[str, Account]:
             username=name, display_name=name, role=role, organisation=organisation, password=name
         )
     return made
+
+
+@pytest.fixture
+def english() -> Iterator[None]:
+    """The English catalogue as it stands in the sources, compiled (the .mo file is not kept)."""
+    root = CONTRACTS.parent
+    subprocess.run([sys.executable, str(root / "scripts" / "messages.py"), "--compile"], check=True)
+    trans_real._translations.clear()
+    yield
+    trans_real._translations.clear()

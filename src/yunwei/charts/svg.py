@@ -53,8 +53,9 @@ def ring(slices: Sequence[Slice], big: str, sub: str, label: str) -> str:
     return (
         f'<svg viewBox="0 0 120 120" role="img" aria-label="{escape(label)}">'
         f'<circle cx="60" cy="60" r="52" class="bg" stroke-width="10"/>{"".join(arcs)}'
-        f'<text x="60" y="62" text-anchor="middle" font-size="27" font-weight="600">{escape(big)}</text>'
-        f'<text x="60" y="79" text-anchor="middle" font-size="10.5" class="mut">{escape(sub)}</text></svg>'
+        + _text(60, 62, "middle", "27", ' font-weight="600"', big)
+        + _text(60, 79, "middle", "10.5", ' class="mut"', sub)
+        + "</svg>"
     )
 
 
@@ -83,39 +84,66 @@ def bar(parts: Sequence[Slice], total: int, label: str) -> str:
     )
 
 
-def year_line(milestones: Sequence[Milestone], today: float | None, today_label: str, label: str) -> str:
-    """The contract year as a line from 0 to 1 with its milestones; captions take turns above and below."""
-    left, width, y = 40.0, 1120.0, 46.0
-    x_now = left + width * today if today is not None else left
+#: drawing units: a caption's letter, its line of figures, the gap between two captions
+LETTER, DIGIT, GAP = 12.5, 6.6, 10.0
+
+
+def year_line(
+    milestones: Sequence[Milestone],
+    today: float | None,
+    today_label: str,
+    label: str,
+    *,
+    width: float = 1200,
+    ticks: Sequence[float] = (),
+) -> str:
+    """The contract year as a line from 0 to 1 with its milestones; `ticks` are small marks, as of months.
+
+    Captions stand below the line, above it where there is no room, and only as a hint (`<title>`) where there is none
+    either: they never lie over one another or over the word for today. `width` in drawing units; a unit is a pixel.
+    """
+    left, y = 26.0, 46.0
+    line = width - 2 * left
+    x_now = left + line * today if today is not None else left
     out = [
-        f'<rect x="{_n(left)}" y="{_n(y - 3)}" width="{_n(width)}" height="6" rx="3" class="f-line"/>',
+        f'<rect x="{_n(left)}" y="{_n(y - 3)}" width="{_n(line)}" height="6" rx="3" class="f-line"/>',
         f'<rect x="{_n(left)}" y="{_n(y - 3)}" width="{_n(x_now - left)}" height="6" rx="3" class="f-brand"/>',
     ]
-    below_free = above_free = -1e9
+    out += [f'<rect x="{_n(left + line * t)}" y="{_n(y - 3)}" width="1" height="6" class="tick"/>' for t in ticks]
+    half = LETTER * len(today_label) / 2 + GAP
+    above: list[tuple[float, float]] = [(x_now - half, x_now + half)] if today is not None else []
+    below: list[tuple[float, float]] = []
     for stone in sorted(milestones, key=lambda m: m.at):
-        x = left + width * stone.at
-        anchor = "start" if stone.at < 0.04 else "end" if stone.at > 0.96 else "middle"
-        span = 12.5 * max(len(stone.title), len(stone.note) * 0.6)
-        start = x - (0 if anchor == "start" else span if anchor == "end" else span / 2)
-        above = start < below_free and start >= above_free
-        if above:
-            above_free = start + span + 10
-        else:
-            below_free = start + span + 10
-        row = (y - 26, y - 12) if above else (y + 22, y + 37)
+        x = left + line * stone.at
         out.append(
-            f'<circle cx="{_n(x)}" cy="{_n(y)}" r="5" stroke-width="3" class="ring{"" if stone.past else " next"}"/>'
+            f'<circle cx="{_n(x)}" cy="{_n(y)}" r="5" stroke-width="3" class="ring{"" if stone.past else " next"}">'
+            f"<title>{escape(stone.title)} {escape(stone.note)}</title></circle>"
         )
-        out.append(
-            f'<text x="{_n(x)}" y="{_n(row[0])}" text-anchor="{anchor}" font-size="12.5">{escape(stone.title)}</text>'
-        )
-        out.append(
-            f'<text x="{_n(x)}" y="{_n(row[1])}" text-anchor="{anchor}" font-size="11" class="mut">{escape(stone.note)}</text>'
-        )
+        anchor, start, end = _caption(x, stone, width)
+        for taken, rows in ((below, (y + 22, y + 37)), (above, (y - 29, y - 15))):
+            if all(end < a or start > b for a, b in taken):
+                taken.append((start - GAP, end + GAP))
+                out.append(_text(x, rows[0], anchor, "12.5", "", stone.title))
+                out.append(_text(x, rows[1], anchor, "11", ' class="mut"', stone.note))
+                break
     if today is not None:
         out.append(f'<rect x="{_n(x_now - 1)}" y="{_n(y - 11)}" width="2" height="22" class="today"/>')
-        out.append(
-            f'<text x="{_n(x_now)}" y="{_n(y - 15)}" text-anchor="middle" font-size="11.5" font-weight="600" '
-            f'class="today">{escape(today_label)}</text>'
-        )
-    return f'<svg viewBox="0 0 1200 92" role="img" aria-label="{escape(label)}">{"".join(out)}</svg>'
+        out.append(_text(x_now, y - 16, "middle", "11.5", ' font-weight="600" class="today"', today_label))
+    return f'<svg viewBox="0 0 {_n(width)} 92" role="img" aria-label="{escape(label)}">{"".join(out)}</svg>'
+
+
+def _caption(x: float, stone: Milestone, width: float) -> tuple[str, float, float]:
+    """How a caption is anchored so that it stays inside, and from where to where it reaches."""
+    span = max(
+        sum(LETTER if ord(c) > 0x2E80 else LETTER * 0.58 for c in stone.title),
+        DIGIT * len(stone.note),
+    )
+    if x - span / 2 < 0:
+        return "start", x, x + span
+    if x + span / 2 > width:
+        return "end", x - span, x
+    return "middle", x - span / 2, x + span / 2
+
+
+def _text(x: float, y: float, anchor: str, size: str, more: str, text: str) -> str:
+    return f'<text x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}" font-size="{size}"{more}>{escape(text)}</text>'

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -14,8 +12,8 @@ from django.shortcuts import render
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from yunwei.contract.folder import load
 from yunwei.contract.schema import Folder
+from yunwei.duties import sources
 from yunwei.kernel.clock import OffsetClock
 
 
@@ -33,10 +31,9 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 )
 
 
-@lru_cache(maxsize=1)
 def contract_folder() -> Folder:
-    """This instance's contract, loaded once a process; a changed contract means a new start of the web process."""
-    return load(Path(settings.INSTANCE) / "contract")
+    """This instance's contract; loaded again only when a file of its folder changed."""
+    return sources.folder()
 
 
 def contract_names() -> dict[str, str]:

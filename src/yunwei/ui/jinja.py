@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -33,6 +34,11 @@ def stamp(value: datetime | None) -> str:
     return _local(value, "%Y-%m-%d %H:%M")
 
 
+def money(value: Decimal) -> str:
+    """Yuan with fen."""
+    return f"¥ {value:,.2f}"
+
+
 def environment(**options: Any) -> Environment:
     """Called by Django for its Jinja2 backend."""
     options |= {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
@@ -40,10 +46,10 @@ def environment(**options: Any) -> Environment:
     env.install_gettext_callables(translation.gettext, translation.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(static=staticfiles_storage.url, url=reverse, ring=_safe(svg.ring), clock=_safe(svg.clock))
     env.globals.update(bar=_safe(svg.bar), year_line=_safe(svg.year_line))
-    env.filters.update(hm=hm, day=day, stamp=stamp)
+    env.filters.update(hm=hm, day=day, stamp=stamp, money=money)
     return env
 
 
 def _safe(draw: Any) -> Any:
     """Our own drawings escape every text themselves."""
-    return lambda *args: Markup(draw(*args))  # noqa: S704
+    return lambda *args, **named: Markup(draw(*args, **named))  # noqa: S704

@@ -37,6 +37,8 @@ class LoginRequired:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated and not _is_open(request):
+            if request.headers.get("HX-Request"):  # a fragment: the whole page goes to the login, and back to itself
+                return HttpResponse(status=401, headers={"HX-Refresh": "true"})
             return redirect(f"/login?{urlencode({'next': request.get_full_path()})}")
         return self._handler(request)
 

@@ -1,4 +1,4 @@
-// The few things HTML cannot do by itself: theme, the search key, clocks that run down, the live state in the header.
+// The few things HTML cannot do by itself: theme, print, keys, the place where one was reading, the live state.
 const root = document.documentElement;
 const saved = localStorage.getItem("yw-theme");
 if (saved) root.dataset.theme = saved;
@@ -8,6 +8,7 @@ document.addEventListener("click", (event) => {
     root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
     localStorage.setItem("yw-theme", root.dataset.theme);
   }
+  if (event.target.closest("[data-print]")) window.print();
 });
 
 document.addEventListener("keydown", (event) => {
@@ -15,10 +16,29 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "t") document.querySelector("[data-theme-toggle]")?.click();
 });
 
-// The page says how old it is; when the poll stops answering it says so instead of looking alive.
+// The year line of a narrow screen begins at today, not at the signature.
+for (const line of document.querySelectorAll("[data-center]")) {
+  line.scrollLeft = Number(line.dataset.center) * line.scrollWidth - line.clientWidth / 2;
+}
+
+// A live refresh leaves the reader where they were: sideways scroll is kept by id (htmx keeps the focus by id itself).
+const places = new Map();
+document.body.addEventListener("htmx:beforeSwap", () => {
+  for (const part of document.querySelectorAll("[data-keep-scroll]")) places.set(part.id, part.scrollLeft);
+});
+document.body.addEventListener("htmx:afterSwap", () => {
+  for (const part of document.querySelectorAll("[data-keep-scroll]")) part.scrollLeft = places.get(part.id) ?? 0;
+});
+
+// When the poll stops answering, the page says so instead of looking alive.
 const live = document.querySelector("[data-live]");
 if (live) {
-  const say = (state) => { live.dataset.live = state; live.querySelector("span").textContent = live.dataset[state]; live.className = `chip ${state === "polling" ? "ok" : "bad"}`; };
-  document.body.addEventListener("htmx:afterOnLoad", () => say("polling"));
-  for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.body.addEventListener(name, () => say("cut"));
+  const say = (state) => {
+    if (live.dataset.live === state) return;
+    live.dataset.live = state;
+    live.querySelector("span").textContent = live.dataset[state];
+    live.classList.toggle("ok", state === "polling");
+    live.classList.toggle("bad", state === "cut");
+  };
+  document.body.addEventListener("htmx:afterRequest", (event) => say(event.detail.successful ? "polling" : "cut"));
 }
