@@ -81,6 +81,7 @@ class Farm:
         self._dice = random.Random(spec.seed)  # noqa: S311 - losses, repeatable
         self._udp: socket.socket | None = None
         self._tcp: socket.socket | None = None
+        self._unheard: list[socket.socket] = []  # to dead devices, where the kernel does not drop them for us
         self.switch = Switch(self)
 
     async def __aenter__(self) -> Self:
@@ -116,6 +117,7 @@ class Farm:
                 loop.remove_reader(sock)
                 sock.close()
         self._udp = self._tcp = None
+        self._forget_unheard()
         await self.switch.stop()
         for task in self._handshakes:
             task.cancel()
@@ -222,12 +224,18 @@ class Farm:
 
     def _silence(self) -> None:
         """Let the kernel drop what is sent to dead devices: their clients see what the network gives, nothing."""
+        self._forget_unheard()
         for protocol, sock in (("snmp", self._udp), ("redfish", self._tcp)):
             if sock is not None:
                 dead = [
                     address for (kind, address), faults in self._faults.items() if kind == protocol and "dead" in faults
                 ]
                 net.attach(sock, net.destination_filter(silenced=dead))
+
+    def _forget_unheard(self) -> None:
+        for sock in self._unheard:
+            sock.close()
+        self._unheard.clear()
 
     def delay_s(self, protocol: str, address: str) -> float:
         """Seconds an answer of this device takes."""
@@ -285,6 +293,9 @@ class Farm:
             address = net.local_address(sock)
             if address is None or ("redfish", address) not in self._specs:
                 sock.close()
+                continue
+            if "dead" in self.faults("redfish", address):  # no filter (see net): connected, and never a word
+                self._unheard.append(sock)
                 continue
             sock.setblocking(False)
             task = asyncio.get_running_loop().create_task(self._serve(sock, address))

@@ -1,10 +1,11 @@
 """Sockets that only loopback can reach, for any number of addresses at once.
 
-One socket serves all of 127.0.0.0/8, so it is bound to 0.0.0.0; three locks keep everything else out, each enough:
-the socket is bound to the device "lo" (SO_BINDTODEVICE; unprivileged since Linux 5.7); a classic BPF filter in the
+One socket serves all of 127.0.0.0/8, so it is bound to 0.0.0.0; three locks keep everything else out, each enough: the
+socket is bound to the device "lo" (SO_BINDTODEVICE; unprivileged since Linux 5.7); a classic BPF filter in the
 kernel drops packets whose destination is not in 127.0.0.0/8 before anything is read (SYNs too, so no
 connection comes about: this matters because a machine's own outer address is also routed by "lo"); and the reader
-checks the local address once more.
+checks the local address once more. Newer kernels let only administrators filter TCP (EPERM, seen with 6.18): for everybody else
+the other two locks hold there.
 """
 
 from __future__ import annotations
@@ -48,11 +49,20 @@ def destination_filter(network: str = LOOPBACK, silenced: Iterable[str] = ()) ->
     return b"".join(program)
 
 
-def attach(sock: socket.socket, program: bytes) -> None:
-    """Put a filter on a socket, replacing the one before; packets are judged in the kernel from now on."""
+def attach(sock: socket.socket, program: bytes) -> bool:
+    """Put a filter on a socket, replacing the one before; packets are judged in the kernel from now on.
+
+    False where the kernel does not let this user filter TCP; a filter refused for UDP is an OSError.
+    """
     buffer = ctypes.create_string_buffer(program, len(program))
     fprog = struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer))
-    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, fprog)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, fprog)
+    except PermissionError:
+        if sock.type is socket.SOCK_STREAM:
+            return False
+        raise
+    return True
 
 
 def _guarded(kind: socket.SocketKind, port: int) -> socket.socket:
