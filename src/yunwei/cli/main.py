@@ -52,8 +52,22 @@ app.add_typer(lab.app, name="lab", help="实验设备 (lab)")
 platform.register(app)
 
 
+def _open_streams() -> None:
+    """Give a program that was started without them its three standard streams.
+
+    Else the next file or socket it opens takes their number, and children write into it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
 def main() -> None:
     """Run a command; an error of ours is one clear sentence on stderr and its exit code, never a traceback."""
+    _open_streams()
     try:
         app()
     except YunweiError as error:
@@ -62,6 +76,10 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:  # no such file, no permission, disk full: the system's own words and the place
+        place = f"（{error.filename}）" if error.filename else ""
+        err.print(Text("✗ ", style="red") + Text(f"{error.strerror or error}{place}"), soft_wrap=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":
