@@ -177,7 +177,28 @@ def test_two_assets_that_answer_as_one():
         ("I", "ssh", {"ssh_host_key": "k"}),
         ("J", "ssh", {"ssh_host_key": "k", "machine_id": "m"}),
     ]
-    assert identity.duplicates(answers) == {"A": ["C"], "C": ["A"], "D": ["E"], "E": ["D"], "H": ["I"], "I": ["H"]}
+    assert identity.duplicates(answers) == {
+        "A": ["C"], "C": ["A"], "D": ["E"], "E": ["D"], "H": ["I", "J"], "I": ["H", "J"]
+    }  # fmt: skip
+
+
+def test_leaving_the_better_name_out_makes_no_second_device():
+    """One device behind two codes, the second answer without its serial: the first is itself, the second is nobody."""
+    answers = [
+        ("A", "snmp", {"serial": "S1", "base_mac": "00:01"}),
+        ("B", "snmp", {"base_mac": "00:01"}),
+        ("C", "redfish", {"certificate": "factory", "serial": "S1"}),
+        ("D", "redfish", {"certificate": "factory"}),  # the factory's certificate is no proof of sameness
+    ]
+    assert identity.duplicates(answers) == {"B": ["A"]}
+
+
+def test_a_whole_answer_that_names_nobody_is_not_the_pinned_device():
+    weak = {"sysObjectID": "1.3.6.1.4.1.2011", "base_mac": "00:01"}
+    assert identity.differs(weak, {}) == ["base_mac", "sysObjectID"]
+    assert identity.differs(weak, {"serial": "another"}) == ["base_mac", "sysObjectID"]
+    assert identity.differs(weak, {"base_mac": "00:01"}) == []
+    assert identity.differs(weak, {}, whole=False) == []
 
 
 def test_two_pins_of_one_device_are_found(endpoint, manager):

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from yunwei.cli.common import FINDING, actor_account, now, open_instance, out, print_json, summary, table
+from yunwei.cli.common import FINDING, now, open_instance, out, print_json, sign_in, summary, table
 from yunwei.kernel.i18n import _
 
 if TYPE_CHECKING:
-    from yunwei.accounts.models import Account
     from yunwei.assets.models import IdentityPin
     from yunwei.assets.tables import Report
 
@@ -23,7 +22,7 @@ credential = typer.Typer(no_args_is_help=True)
 app.add_typer(credential, name="credential", help="采集凭据（SM4 密封） (credentials)")
 
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
-Actor = Annotated[str, typer.Option("--as", help="经办账号")]
+Actor = Annotated[str, typer.Option("--by", help="经办账号，口令从终端或标准输入首行读取 (account)")]
 
 
 @app.command("import")
@@ -48,7 +47,7 @@ def import_(
     report = tables.import_table(
         content,
         file.name,
-        actor=actor_account(actor).username,
+        actor=sign_in(actor).username,
         now=now(),
         dry_run=dry_run,
         skip_bad=skip_bad,
@@ -221,7 +220,6 @@ def confirm_identity(
     actor: Actor,
     protocol: Annotated[str, typer.Option("--protocol", help="只处理一个协议")] = "",
     refuse: Annotated[bool, typer.Option("--refuse", help="不是我们的设备：拒绝")] = False,
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="从标准输入读该账号的口令")] = False,
     as_json: Json = False,
 ) -> None:
     """甲方确认（或拒绝）一台设备的身份，须输入该账号的口令；登记它的人不能自己确认。"""
@@ -236,7 +234,7 @@ def confirm_identity(
     ]
     if not found:
         raise IdentityError(_("没有待确认的身份"), where=code, hint="yunwei asset identities")
-    account = _who_knows_the_password(actor, stdin=password_stdin)
+    account = sign_in(actor)
     decide = identity.refuse if refuse else identity.confirm
     with transaction.atomic():
         done = [_pin(decide(pin, by=account, now=now())) for pin in found]
@@ -246,18 +244,6 @@ def confirm_identity(
     for pin in done:
         verb = _("已拒绝") if refuse else _("已确认")
         out.print(Text(f"✓ {verb} {pin['asset']} {pin['endpoint']}", style="green"))
-
-
-def _who_knows_the_password(username: str, *, stdin: bool) -> Account:
-    """The account, proved by its password: whoever sits at the machine is not thereby the client (law 2)."""
-    from yunwei.accounts.backend import AccountBackend
-    from yunwei.accounts.services import AccountError
-
-    password = sys.stdin.readline(1024).rstrip("\r\n") if stdin else typer.prompt(username, hide_input=True, err=True)
-    account = AccountBackend().authenticate(None, username=username, password=password)
-    if account is None:
-        raise AccountError(_("账号或口令不对"), where=username)
-    return account
 
 
 @credential.command("add")
@@ -273,7 +259,7 @@ def credential_add(
     open_instance()
     from yunwei.assets import credentials
 
-    account = actor_account(actor)
+    account = sign_in(actor)
     fields = _from_stdin(name) if stdin else _ask(kind, name, key_file)
     row = credentials.put(name, kind, fields, now=now(), actor=account.username)
     summary({"credential": row.name, "kind": row.kind, "key": row.key_id}, as_json=as_json)
@@ -345,6 +331,6 @@ def credential_rotate(
     open_instance()
     from yunwei.assets import credentials
 
-    key_id, count = credentials.rotate(now=now(), actor=actor_account(actor).username)
+    key_id, count = credentials.rotate(now=now(), actor=sign_in(actor).username)
     dropped = credentials.drop_unused() if drop_old else 0
     summary({"key": key_id, "resealed": count, "dropped": dropped}, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ PEOPLE = (
     ("sysadmin", "演示·系统管理员", "sysadmin", "B"),
     ("secadmin", "演示·安全管理员", "secadmin", "A"),
 )
+#: seconds between the first contact and the day's look
+FIRST_TO_SECOND_S = 3.5
 #: seconds an inspection of the whole district may take before the demo gives up
 PATIENCE_S = 180
 
@@ -173,10 +176,8 @@ def _real_hosts(stage: Stage) -> list[dict[str, str]]:
     """Real sshd and snmpd where they are installed."""
     rows = []
     if real.installed("sshd"):
-        for number, address in district.SSH_HOSTS:  # an sshd each: two hosts with one host key would be one host
-            sshd = stage.stack.enter_context(real.Sshd())
-            name = _credential(sshd.credential(), f"lab-ssh-{number}")
-            rows.append(district.host_row(number, "ssh", address, sshd.port, name))
+        sshd = stage.stack.enter_context(real.Sshd())
+        rows.append(district.host_row(1, "ssh", district.SSH_HOST, sshd.port, _credential(sshd.credential())))
     if real.installed("snmpd"):
         snmpd = stage.stack.enter_context(real.Snmpd(address=district.SNMPD_HOST, community="lab-snmpd"))
         name = _credential(snmpd.credential(), "lab-snmpd")
@@ -189,17 +190,26 @@ def _play_day(stage: Stage, bar: Progress, *, web: bool) -> None:
     farm = stage.farm
     if farm is None:
         raise DemoError(_("实验设备没有启动"))
+    _break(farm, {c: f for c, f in district.FAULTS.items() if f in district.FROM_THE_START})
     contact.make(instance.clock(), bar)
+    first_look = time.monotonic()
     _agree()
-    for code, fault in district.FAULTS.items():
-        spec = next(e.device for e in district.equipment() if e.code == code)
-        farm.set(spec.address, fault, protocol=spec.protocol)
+    _break(farm, {c: f for c, f in district.FAULTS.items() if f not in district.FROM_THE_START})
+    # two looks within judging.STILL_S say nothing about what stands still
+    time.sleep(max(0.0, FIRST_TO_SECOND_S - (time.monotonic() - first_look)))
     _approve_plan()
     server.start(stage.children, instance.folder(), web=web)
     _wait(lambda: bool(_due_runs()), stage, seconds=30, what=_("今日义务"))
-    _follow(bar, _("今日巡检：逐台查看"), _due_runs(), stage)
+    _follow(bar, _("今日巡检：逐台查看"), stage)
     _people_act()
     _settle(stage)
+
+
+def _break(farm: FarmProcess, faults: dict[str, str]) -> None:
+    """Switch the faults of some devices on."""
+    devices = {e.code: e.device for e in district.equipment()}
+    for code, fault in faults.items():
+        farm.set(devices[code].address, fault, protocol=devices[code].protocol)
 
 
 def _agree() -> None:
@@ -227,14 +237,14 @@ def _due_runs() -> list[str]:
     return list(Attempt.objects.order_by("id").values_list("run_id", flat=True))
 
 
-def _follow(bar: Progress, text: str, run_ids: list[str], stage: Stage) -> None:
-    """Show the progress of runs until all have ended."""
+def _follow(bar: Progress, text: str, stage: Stage) -> None:
+    """Show the progress of the day's runs until all have ended."""
     from yunwei.runs.models import Run
 
     task: TaskID = bar.add_task(text, total=None)
 
     def ended() -> bool:
-        rows = list(Run.objects.filter(pk__in=run_ids).values_list("done", "total", "ended_at"))
+        rows = list(Run.objects.filter(pk__in=_due_runs()).values_list("done", "total", "ended_at"))
         total = sum(t for _d, t, _e in rows)
         bar.update(task, total=total or None, completed=sum(d for d, _t, _e in rows))
         return all(end is not None for _d, _t, end in rows)
@@ -332,11 +342,18 @@ def summary() -> dict[str, Any]:
             "run": sweep,
             "verdicts": dict(DeviceSweep.objects.filter(run_id=sweep).values_list("verdict").annotate(n=Count("id"))),
             "unproven_by_reason": dict(blind.values_list("reason").annotate(n=Count("id")).order_by("reason")),
+            "unproven": [list(r) for r in blind.order_by("asset__code").values_list("asset__code", "reason", "detail")],
             "unproven_by_cause": dict(blind.values_list("cause").annotate(n=Count("id")).order_by("cause")),
         },
         "findings": dict(
             Finding.objects.filter(closed_at__isnull=True).values_list("severity").annotate(n=Count("id"))
         ),
+        "faults": [
+            list(r)
+            for r in Finding.objects.filter(closed_at__isnull=True)
+            .order_by("asset__code", "key")
+            .values_list("asset__code", "component", "kind", "severity")
+        ],
         "tickets": dict(Ticket.objects.values_list("kind").annotate(n=Count("id"))),
         "ledger": {
             "entries": newest.size if newest else 0,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from yunwei.cli.common import FINDING, OK, now, open_instance, out, print_json, summary
+from yunwei.cli.common import FINDING, OK, now, open_instance, out, print_json, summary, table
 from yunwei.kernel.i18n import _
 
 app = typer.Typer(no_args_is_help=True)
@@ -134,6 +134,24 @@ def redact(
     with transaction.atomic():
         intake = services.redact(found[0], reason, at=now(), actor=actor, basis=basis)
     summary({"commitment": found[0].commitment, "record": services.acknowledge(intake.pk, now())}, as_json=as_json)
+
+
+@app.command()
+def audit(as_json: AsJson = False) -> None:
+    """Whether every row that pages show follows from the ledger; names those that do not (exit 1)."""
+    open_instance()
+    from yunwei.ledger.audit import audit as run
+
+    found = run()
+    if as_json:
+        print_json({"differences": found})
+    elif found:
+        columns = (_("处"), _("对象"), _("项"), _("表中"), _("台账"), _("记录号"))
+        rows = ((d.room, d.subject, d.field, d.row, d.said, d.number or "—") for d in found)
+        table(_("与台账不符"), columns, rows)
+    else:
+        out.print(_("表中各项都与台账相符；台账本身是否被改动由 verify.py 与甲方留存的签名头核对"))
+    raise typer.Exit(FINDING if found else OK)
 
 
 @app.command()

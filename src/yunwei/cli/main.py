@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from yunwei.cli import asset, contract, device, duties, evidence, lab, platform
+from yunwei.cli import asset, contract, device, duties, evidence, lab, platform, ticket
 from yunwei.cli import inspect as inspection
 from yunwei.cli.common import err
 from yunwei.cli.contact import contact as first_contact
@@ -47,6 +47,7 @@ app.add_typer(contract.app, name="contract", help="合同与服务方案 (contra
 app.add_typer(duties.app, name="duty", help="义务履行 (duties)")
 app.add_typer(asset.app, name="asset", help="资产、凭据与身份 (assets)")
 app.add_typer(device.app, name="device", help="设备样本与厂商文件 (device samples)")
+app.add_typer(ticket.app, name="ticket", help="服务台工单 (desk)")
 app.add_typer(evidence.app, name="evidence", help="证据链 (evidence)")
 app.add_typer(lab.app, name="lab", help="实验设备 (lab)")
 platform.register(app)

@@ -135,9 +135,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 @account.command("list")
 def account_list(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """All accounts with role and organisation."""
+    common.open_instance()
     from yunwei.accounts.models import Account
 
-    common.open_instance()
     rows = [
         {
             "username": a.username,
@@ -167,12 +167,12 @@ def account_add(
     organisation: Annotated[str, typer.Option(help="单位代码 (organisation code)")],
     by: Annotated[str, typer.Option(help="经办账号，须为系统管理员 (acting account)")],
 ) -> None:
-    """Add an account; the password is asked for or read from standard input."""
+    """Add an account: the system officer's password, then the new account's, are asked for or read from stdin."""
+    common.open_instance()
     from yunwei.accounts.models import Organisation, Role
     from yunwei.accounts.services import AccountError, create_account
 
-    common.open_instance()
-    officer = common.actor_account(by)
+    officer = common.sign_in(by)
     if officer.role != Role.SYSADMIN:
         raise AccountError(_("只有系统管理员可以建立账号"), where=by)
     unit = Organisation.objects.filter(code=organisation).first()

@@ -163,4 +163,9 @@ def _assets(old: Plan, new: Plan) -> list[Change]:
         _change(f"asset {code}", None, code, Effect.TIGHTENS, _("资产 {code} 列入基线").format(code=code))
         for code in sorted(after - before)
     ]
-    return gone + come
+    relabelled = [
+        _change(f"asset {code} agreed", one, two, Effect.UNCLEAR, _("资产 {code} 的登记（种类、区域、位置、标签、端点）").format(code=code))
+        for code in sorted(before & after)
+        if (one := old.agreed.get(code)) is not None and (two := new.agreed.get(code)) is not None and one != two
+    ]  # fmt: skip
+    return gone + come + relabelled

@@ -21,13 +21,13 @@ from yunwei.contract.diff import Change, diff
 from yunwei.contract.errors import ContractError
 from yunwei.contract.limits import limits_for
 from yunwei.contract.models import PlanState, PlanVersion
-from yunwei.contract.schema import ApprovedPlan, Folder, Plan
+from yunwei.contract.schema import Agreed, ApprovedPlan, Folder, Plan
 from yunwei.kernel.canonical import canonical
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Artifact
 
 __all__ = [
-    "approve", "approved_versions", "baseline_assets", "changes_of", "diff", "limits_for", "plan_at", "plan_of",
+    "agreed_of", "approve", "approved_versions", "baseline_assets", "changes_of", "diff", "limits_for", "plan_at", "plan_of",
     "propose", "refuse",
 ]  # fmt: skip
 
@@ -58,7 +58,7 @@ def propose(
         newest = PlanVersion.objects.select_for_update().order_by("-version").first()
         base = _newest_approved()
         version = (newest.version if newest else 0) + 1
-        body = msgspec.structs.replace(plan, version=version, assets=chosen)
+        body = msgspec.structs.replace(plan, version=version, assets=chosen, agreed=_agreed(chosen))
         if problems := plan_problems(body, folder):
             raise ContractError(_("服务计划有错误"), where=folder.contract.id, problems=problems)
         changes = diff(plan_of(base) if base else None, body)
@@ -80,6 +80,24 @@ def propose(
     return row
 
 
+def _agreed(codes: Sequence[str]) -> dict[str, Agreed]:
+    """What the register says of these assets now; whatever the proposed body claimed about them does not count."""
+    wanted = set(codes)
+    rows = Asset.objects.select_related("zone", "place").prefetch_related("endpoints").order_by("code")
+    return {asset.code: agreed_of(asset) for asset in rows if asset.code in wanted}
+
+
+def agreed_of(asset: Asset) -> Agreed:
+    """An asset as selectors see it in the register."""
+    return Agreed(
+        kind=asset.kind,
+        zone=asset.zone.code,
+        place=asset.place.code if asset.place else "",
+        tags=[word for word in dict.fromkeys([asset.category, *asset.tags]) if word],
+        protocols=sorted(endpoint.protocol for endpoint in asset.endpoints.all()),
+    )
+
+
 def approve(version: int, *, by: Account, now: datetime, reason: str = "") -> PlanVersion:
     """Approve a version; it counts from today on. Raises ContractError when `by` may not, or it cannot be any more."""
     return _decide(version, PlanState.APPROVED, by, now, reason)
@@ -95,7 +113,8 @@ def refuse(version: int, *, by: Account, now: datetime, reason: str) -> PlanVers
 def _decide(version: int, state: PlanState, by: Account, now: datetime, reason: str) -> PlanVersion:
     _may(by, DECIDERS, _("服务计划由甲方审定"))
     with transaction.atomic():
-        row = PlanVersion.objects.select_for_update().filter(version=version).first()
+        # all versions, not this one alone: two that stand on one base must not both be approved at the same moment
+        row = {r.version: r for r in PlanVersion.objects.select_for_update().order_by("version")}.get(version)
         if row is None:
             raise ContractError(_("没有这一版服务计划"), where=_version(version))
         if row.state != PlanState.PROPOSED:

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from yunwei.kernel.shapes import learn
+
 
 class Basis(StrEnum):
     """Where a number comes from."""
@@ -273,6 +275,20 @@ class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
     basis: Basis = Basis.PLAN
 
 
+class Agreed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What selectors saw of an asset when the version was proposed.
+
+    The register is 乙方's to edit; without this, relabelling an asset would take it out of an obligation, and dropping an
+    endpoint would make half a look a whole one, with no version that 甲方 approved.
+    """
+
+    kind: str = ""
+    zone: str = ""
+    place: str = ""
+    tags: list[str] = msgspec.field(default_factory=list)  # its category first
+    protocols: list[str] = msgspec.field(default_factory=list)
+
+
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """plan.yaml: one version of the service plan; `assets` is the baseline coverage is counted against."""
 
@@ -281,6 +297,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: list[PlanLine]
     limits: list[Limit] = msgspec.field(default_factory=list)
     assets: list[str] = msgspec.field(default_factory=list)  # asset codes; filled when a version is proposed
+    agreed: dict[str, Agreed] = msgspec.field(default_factory=dict)  # by asset code; filled from the register then too
     note: str = ""
 
 
@@ -305,3 +322,6 @@ class Folder(msgspec.Struct, frozen=True):
     plan: Plan
     events: list[str]  # ids of the trigger events that people may record under this contract
     event_details: list[Event] = msgspec.field(default_factory=list)  # the same, with titles and who records them
+
+
+learn(Folder, ApprovedPlan)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from yunwei.kernel.shapes import learn
 from yunwei.kernel.verdict import Reason
 
 
@@ -137,3 +138,6 @@ class JobResult(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_at: datetime
     devices: list[DeviceResult]
     software: str = ""
+
+
+learn(Job, JobResult)

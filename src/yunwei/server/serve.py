@@ -98,12 +98,17 @@ def start(children: Children, folder: Path, *, web: bool = True, workers: int = 
         children.start("web", gunicorn, logs / "web.log")
 
 
+def _ended(name: str, children: Children) -> ServeError:
+    code = children.running[name].poll()
+    return ServeError(f"进程“{name}”已退出（{code}）", hint=f"查看实例目录下 data/log/{name}.log")
+
+
 def wait_for(condition: Callable[[], bool], children: Children, *, seconds: float, what: str) -> None:
     """Wait until the condition holds; raises ServeError when a child ends or the time is over."""
     end = time.monotonic() + seconds
     while not condition():
         if name := children.dead():
-            raise ServeError(f"进程“{name}”已退出", hint=f"查看实例目录下 data/log/{name}.log")
+            raise _ended(name, children)
         if time.monotonic() > end:
             raise ServeError(f"等了 {seconds:.0f} 秒，{what}仍未就绪", hint="查看实例目录下 data/log/")
         time.sleep(0.1)
@@ -117,6 +122,6 @@ def watch(children: Children, controls: Controls) -> None:
     clock = instance.clock()
     while not stopping:
         if name := children.dead():
-            raise ServeError(f"进程“{name}”已退出", hint=f"查看实例目录下 data/log/{name}.log")
+            raise _ended(name, children)
         controls.register(clock.now())
         time.sleep(1.0)

@@ -12,14 +12,18 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from yunwei.kernel.clock import Clock
 from yunwei.server import instance
+
+if TYPE_CHECKING:
+    from yunwei.runs.services import RunEvent
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +31,8 @@ log = logging.getLogger(__name__)
 TICK_S = 5.0
 #: seconds between two looks at the ledger's intake: pages show a number within a second
 SEQUENCE_S = 0.2
-#: seconds between two looks whether the head is due at the client's address
-HEADS_S = 30.0
+#: seconds between two looks whether the head is due at the client's address; a finished run is not waited for
+HEADS_S = 60.0
 
 
 class Stop:
@@ -79,6 +83,30 @@ def only_one(path: str) -> Iterator[IO[str]]:
         yield f
 
 
+class Heads:
+    """Pushes the head after each run that ended, and at least once a minute where something was added (law 2)."""
+
+    def __init__(self) -> None:
+        from yunwei.runs.services import observe
+
+        self._last = 0.0
+        self._ended = threading.Event()
+        observe(90, self.on_run)
+
+    def on_run(self, event: RunEvent) -> None:
+        """Told inside the transaction: the push itself is this thread's, a second later."""
+        if event.kind == "finished":
+            self._ended.set()
+
+    def __call__(self, now: datetime) -> None:
+        from yunwei.ledger import heads
+
+        if self._ended.is_set() or time.monotonic() - self._last >= HEADS_S:
+            self._ended.clear()
+            heads.push(now)
+            self._last = time.monotonic()
+
+
 def tick(executor: str, now: datetime) -> None:
     """What is due now is brought up to date, submitted and settled; then runs that no engine knows are handed over."""
     from yunwei.duties import services as duties
@@ -91,7 +119,6 @@ def tick(executor: str, now: datetime) -> None:
 
 def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callable[[], None] = lambda: None) -> None:
     """Run the worker until it is told to stop (SIGTERM, SIGINT) or loses its lock."""
-    from yunwei.ledger import heads
     from yunwei.ledger import services as ledger
     from yunwei.runs import dbos_engine, engine
 
@@ -116,7 +143,7 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
         threads = [
             every(stop, SEQUENCE_S, "sequencer", ledger.sequence, clock),
             every(stop, TICK_S, "tick", partial(tick, name), clock),
-            every(stop, HEADS_S, "heads", heads.push, clock),
+            every(stop, 1.0, "heads", Heads(), clock),
         ]
         ready()
         while not stop.wait(1.0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -99,7 +100,15 @@ def load(dirs: Iterable[Path] | None = None) -> Catalogue:
     return Catalogue(out)
 
 
-@lru_cache(maxsize=1)
+_once = threading.Lock()
+
+
 def shipped() -> Catalogue:
-    """The product's own vendor files, compiled once per process."""
+    """The product's own vendor files, compiled once per process, however many threads ask at the same time."""
+    with _once:
+        return _shipped()
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Catalogue:
     return load()

@@ -15,6 +15,7 @@ import yaml
 
 from yunwei.inspect.vendor.errors import VendorFileError
 from yunwei.kernel.i18n import _
+from yunwei.kernel.shapes import learn
 
 Text = str | int | float
 
@@ -259,3 +260,6 @@ def line_of(lines: Lines, steps: tuple[str | int, ...]) -> int:
     while steps and steps not in lines:
         steps = steps[:-1]
     return lines.get(steps, 1)
+
+
+learn(RawFile)
