@@ -48,6 +48,13 @@ def create_account(
             f"角色“{known.label}”属于{side.label}，而“{organisation.name}”是{organisation.get_party_display()}",
             hint="换一个角色，或换一个单位",
         )
+    maker = Account.objects.select_related("organisation").filter(username=by).first()
+    if maker is not None and {maker.party, organisation.party} == {PartyOf.A, PartyOf.B}:
+        # else one side's officer could make an account of the other side and confirm its own work with it
+        raise AccountError(
+            f"“{organisation.name}”的账号由{organisation.get_party_display()}的系统管理员建立",
+            hint="换对方的系统管理员办理",
+        )
     if Account.objects.filter(username=username).exists():
         raise AccountError(f"账号名“{username}”已被使用", hint="换一个账号名")
     with transaction.atomic():
@@ -57,7 +64,7 @@ def create_account(
         ledger.record(
             "accounts.account.created",
             username,
-            {"role": known.value, "organisation": organisation.code},
+            {"role": known.value, "organisation": organisation.code, "party": organisation.party},
             at=now,
             actor=by,
         )

@@ -22,6 +22,8 @@ from yunwei.ledger import services as ledger
 STRONG = frozenset({"ssh_host_key", "certificate", "engine_id"})
 #: what tells one device from all others, the most telling first; a factory certificate may be shared by many
 TELLING = ("serial", "machine_id", "uuid", "base_mac", "engine_id", "ssh_host_key", "certificate")
+#: the same in many devices as they leave the factory: says nothing beside a better name
+SHARED = frozenset({"certificate"})
 #: what factories leave in a serial field
 JUNK = frozenset({"", "0", "none", "n/a", "na", "null", "unknown", "default string", "to be filled by o.e.m.", "not specified",
                   "0123456789", "1234567890", "123456789", "system serial number", "00000000", "00:00:00:00:00:00"})  # fmt: skip
@@ -54,8 +56,11 @@ def differs(pinned: Mapping[str, str], now: Mapping[str, str], *, whole: bool = 
     """Names of the fields in which an answer is not the pinned device.
 
     A strong field that was pinned and is missing in a whole answer counts too: leaving the proof out must not be
-    easier than giving it. Weak fields that are missing do not (a table that was not read).
+    easier than giving it. Weak fields that are missing do not (a table that was not read), unless a whole answer leaves
+    out all of them.
     """
+    if whole and not set(pinned) & set(now):
+        return sorted(pinned)
     return sorted(
         name
         for name, value in pinned.items()
@@ -166,18 +171,23 @@ def duplicates(answers: Iterable[tuple[str, str, Mapping[str, str]]]) -> dict[st
     """Assets that answer as one device: code to the codes of the others. `answers`: asset code, protocol, fields.
 
     Judged per protocol by the most telling field of an answer, so that a serial tells two devices apart even where
-    both carry the factory's certificate.
+    both carry the factory's certificate. An answer whose most telling field is one that another asset shows as well is
+    no device of its own, though the other one, which has a better name, still is.
     """
     holders: dict[tuple[str, str, str], set[str]] = {}
+    best: list[tuple[str, tuple[str, str, str]]] = []
     for code, protocol, identity in answers:
         told = clean(identity)
-        name = next((name for name in TELLING if name in told), None)
-        if name is not None:
-            holders.setdefault((protocol, name, told[name]), set()).add(code)
+        names = [name for name in TELLING if name in told]
+        for name in names:
+            if name == names[0] or name not in SHARED:
+                holders.setdefault((protocol, name, told[name]), set()).add(code)
+        if names:
+            best.append((code, (protocol, names[0], told[names[0]])))
     found: dict[str, set[str]] = {}
-    for codes in holders.values():
-        for code in codes if len(codes) > 1 else ():
-            found.setdefault(code, set()).update(codes - {code})
+    for code, key in best:
+        if others := holders[key] - {code}:
+            found.setdefault(code, set()).update(others)
     return {code: sorted(others) for code, others in sorted(found.items())}
 
 

@@ -35,7 +35,7 @@ class Plans:
             name, last = f"plan:{row.version}", decided or proposed
             day = decided.data.get("counts_from") or None if decided else None
             yield from compare("contract", name, last.number if last else None, {
-                "state": (row.state, (decided or proposed).kind.rpartition(".")[2] if last else None),
+                "state": (row.state, last.kind.rpartition(".")[2] if last else None),
                 "counts_from": (row.counts_from.isoformat() if row.counts_from else None, day),
                 "base": (row.base or 0, proposed.data.get("base") if proposed else None),
                 "body": (_commitment(row, proposed), proposed.artifacts[0] if proposed and proposed.artifacts else None),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from django.db import transaction
@@ -14,12 +15,14 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from yunwei.assets.models import Asset
-from yunwei.contract.schema import Kind, Obligation, Selector
+from yunwei.contract import plans
+from yunwei.contract.schema import Agreed, Kind, Obligation, Selector
 from yunwei.duties import sources
 from yunwei.duties.errors import DutyError
 from yunwei.duties.models import Attempt, Cause, Occurrence, State
 from yunwei.duties.schedule import PlanAt
 from yunwei.duties.transitions import in_time, locked, move
+from yunwei.kernel.deadline import local_day
 from yunwei.kernel.verdict import Verdict
 from yunwei.runs import services as runs
 from yunwei.runs.models import RunState
@@ -91,10 +94,19 @@ def attempt(row: Occurrence, *, now: datetime, actor: str) -> Attempt:
 
 
 def _plan_of(row: Occurrence) -> PlanAt:
-    """The version the occurrence stands under; the folder's own draft where none was approved."""
-    for plan in sources.plans():
+    """The version the occurrence stands under; for what the contract owes by itself, the one that counted when it began.
+
+    The folder's own draft, which 乙方 can write, serves only while the client has approved nothing by then.
+    """
+    begun = local_day(row.starts_at, ZoneInfo(sources.folder().contract.timezone))
+    approved = [plan for plan in sources.plans() if plan.counts_from is not None]
+    for plan in approved:
         if plan.version == row.plan_version:
             return plan
+    if row.plan_version is None:
+        counting = [plan for plan in approved if plan.counts_from is not None and plan.counts_from <= begun]
+        if counting:
+            return max(counting, key=lambda plan: plan.version)
     draft = sources.folder().plan
     return PlanAt(draft.version, draft)
 
@@ -106,6 +118,7 @@ def _terms(plan: PlanAt, duty: Obligation, row: Occurrence) -> dict[str, JSON]:
         **(dict(line.terms) if line else {}),
         "limits": [_without_nulls(limit) for limit in plan.plan.limits],
         "baseline": baseline(plan, duty.selector),
+        "unreachable": _unreachable(plan),
         "coverage_target": str(row.coverage_target),
         "plan_version": plan.version,
         "approved": plan.counts_from is not None,
@@ -119,25 +132,36 @@ def _without_nulls(value: Any) -> dict[str, JSON]:
 def baseline(plan: PlanAt, selector: Selector | None) -> list[str]:
     """The agreed assets an obligation covers. Before any approval: what the register holds, shown and scoring nothing.
 
-    Codes of the plan stay in it when the asset left the register: shrinking the register raises no coverage.
+    Codes of the plan stay in it when the asset left the register, and are selected by what the client agreed they are:
+    neither shrinking nor relabelling the register raises coverage.
     """
     known = Asset.objects.select_related("zone", "place").prefetch_related("endpoints").order_by("code")
     if plan.counts_from is None and not plan.plan.assets:
-        return [asset.code for asset in known.filter(retired_at__isnull=True) if _selected(asset, selector)]
-    by_code = {asset.code: asset for asset in known}
-    return [code for code in plan.plan.assets if code not in by_code or _selected(by_code[code], selector)]
+        return [a.code for a in known.filter(retired_at__isnull=True) if _selected(plans.agreed_of(a), selector)]
+    seen = {**{a.code: plans.agreed_of(a) for a in known}, **plan.plan.agreed}
+    return [code for code in plan.plan.assets if code not in seen or _selected(seen[code], selector)]
 
 
-def _selected(asset: Asset, selector: Selector | None) -> bool:
-    if selector is None:
-        return True
-    protocols = {endpoint.protocol for endpoint in asset.endpoints.all()}
-    return (
+def _unreachable(plan: PlanAt) -> dict[str, list[str]]:
+    """Agreed ways to look at an asset that the register holds no longer, by code: an asset is seen whole only by all."""
+    known = {
+        a.code: plans.agreed_of(a) for a in Asset.objects.select_related("zone", "place").prefetch_related("endpoints")
+    }
+    gone = {
+        code: [p for p in agreed.protocols if p not in known[code].protocols]
+        for code, agreed in plan.plan.agreed.items()
+        if code in known
+    }  # fmt: skip
+    return {code: protocols for code, protocols in gone.items() if protocols}
+
+
+def _selected(asset: Agreed, selector: Selector | None) -> bool:
+    return selector is None or (
         (not selector.kinds or asset.kind in selector.kinds)
-        and (not selector.zones or asset.zone.code in selector.zones)
-        and (not selector.places or (asset.place is not None and asset.place.code in selector.places))
-        and (not selector.tags or asset.category in selector.tags)
-        and (not selector.protocols or bool(protocols & set(selector.protocols)))
+        and (not selector.zones or asset.zone in selector.zones)
+        and (not selector.places or asset.place in selector.places)
+        and (not selector.tags or bool(set(asset.tags) & set(selector.tags)))
+        and (not selector.protocols or bool(set(asset.protocols) & set(selector.protocols)))
     )
 
 

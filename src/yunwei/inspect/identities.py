@@ -24,7 +24,8 @@ def check(
 
     Inside the caller's transaction. Pins first contacts, and notes a changed identity as a pin that waits for the client.
     """
-    told = [(asset, result) for asset, result in answers if identity.clean(result.identity)]
+    # a whole answer that says nothing of who gave it is compared too: silence must not be easier than a name
+    told = [(a, result) for a, result in answers if result.problem is None or identity.clean(result.identity)]
     endpoints = _endpoints([asset.pk for asset, _result in told])
     pins = identity.pins_of([e.pk for e in endpoints.values()])
     problems: dict[int, Reason] = {}
@@ -38,7 +39,7 @@ def check(
         seen = identity.clean(result.identity)
         changed = against is not None and bool(identity.differs(against.fields, seen, whole=whole))
         # A look that broke off says too little to be pinned, unless it contradicts what is pinned.
-        if changed or (against is None and whole):
+        if seen and (changed or (against is None and whole)):
             identity.pin(endpoint, seen, actor=actor, now=now)
         if changed:
             problems[asset.pk] = Reason.IDENTITY_CHANGED

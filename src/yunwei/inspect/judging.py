@@ -20,6 +20,8 @@ CONTROL_COMPONENT = "control"
 MAX_FAULTS = 200
 #: seconds after which an observation proves nothing, unless the plan says otherwise (terms["fresh_s"])
 FRESH_S = 24 * 3600
+#: a plan cannot make older data prove anything; a bound also for figures that no time can hold
+MAX_FRESH_S = 7 * 24 * 3600
 #: the entry of moving fields that holds the collector's own second, and how far apart two looks must be to compare
 WALL, SETTLE_S = "@s", 3
 #: how far a collector's clock may be ahead before its times are not believed
@@ -112,17 +114,21 @@ def moving_of(results: Iterable[DeviceResult]) -> dict[str, dict[str, str]]:
     return {r.protocol: {**r.moving, WALL: str(r.counts.get("wall_s", 0))} for r in results if r.moving}
 
 
-def moved(before: Moving, now: Moving) -> bool | None:
+def moved(before: Moving, now: Moving, whole: Iterable[str] = ()) -> bool | None:
     """Whether the moving fields moved since the last sweep; None where there is nothing to compare.
 
     Every protocol that can be compared must have at least one field that moved: a device whose clock and counters all
-    stand still is a recording. Two looks within `SETTLE_S` seconds say nothing: a BMC's clock shows whole seconds.
+    stand still is a recording. A whole answer (`whole`: its protocols) that left out every moving field it gave before
+    did not move either: leaving the proof out must not be easier than giving it. Two looks within `SETTLE_S` seconds
+    say nothing: a BMC's clock shows whole seconds.
     """
     answers: list[bool] = []
-    for protocol, fields in now.items():
-        last = before.get(protocol, {})
+    for protocol in dict.fromkeys([*now, *whole]):
+        fields, last = now.get(protocol, {}), before.get(protocol, {})
         both = [name for name in fields if name in last and name != WALL]
         if not both:
+            if protocol in whole and any(name != WALL for name in last):
+                answers.append(False)
             continue
         did = any(last[name] != fields[name] for name in both)
         if did or _seconds(fields) - _seconds(last) >= SETTLE_S or WALL not in last:
@@ -161,16 +167,18 @@ def judge(
     identity_problem: Reason | None,
     extra_faults: int = 0,
     fresh_s: float = FRESH_S,
+    since: datetime | None = None,
 ) -> tuple[Verdict, Reason | None, bool]:
     """The verdict on one asset, its reason, and whether what was seen right may close findings.
 
     Blindness hides faults: nothing is closed by a look whose control was silent, whose identity is in doubt, or whose
-    answer is stale or frozen.
+    answer is stale or frozen. `since` is when the run was submitted: what was seen before that belongs to another look.
     """
     moving = moving_of(facts.results)
     age = now - facts.observed_at
-    fresh = timedelta(0) - AHEAD <= age <= timedelta(seconds=fresh_s)
-    did_move = moved(before, moving)
+    fresh = timedelta(0) - AHEAD <= age <= timedelta(seconds=min(fresh_s, MAX_FRESH_S))
+    fresh = fresh and (since is None or facts.observed_at >= since - AHEAD)
+    did_move = moved(before, moving, [r.protocol for r in facts.results if r.problem is None])
     answered = [r for r in facts.results if r.observations or r.problem is None]
     control = bool(answered) and all(control_fired(r, fired) for r in answered)
     broken = facts.problem

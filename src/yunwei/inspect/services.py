@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from yunwei.assets import identity
 from yunwei.assets.models import Asset, Zone
+from yunwei.gm import sm2
 from yunwei.inspect import findings, identities, judging, keys, parts
 from yunwei.inspect.collect.job import KIND_RESULT, JobError, contents, read_result, signer_of
 from yunwei.inspect.models import DeviceSweep, Standing
@@ -58,14 +59,18 @@ def agreed(run: Run) -> list[str]:
 
 def _take(event: RunEvent) -> None:
     """One part's result: verify it, make one row per asset. Raises JobError for a result that is not this run's."""
-    result = _verified(event.payload, event.run)
+    result = _verified(event.payload, event.run, event.part)
     wanted = set(agreed(event.run))
     by_code: dict[str, list[DeviceResult]] = {}
     for device in result.devices:
         if not device.control and device.asset in wanted:
             by_code.setdefault(device.asset, []).append(device)
+    # a collector speaks for its own zone: the other zone's assets are none of its business, whoever comes first
     assets = {a.code: a for start in range(0, len(by_code), BATCH)
-              for a in Asset.objects.filter(code__in=list(by_code)[start : start + BATCH])}  # fmt: skip
+              for a in Asset.objects.filter(code__in=list(by_code)[start : start + BATCH], zone__code=result.zone)
+              .prefetch_related("endpoints")}  # fmt: skip
+    for code, asset in assets.items():
+        by_code[code] += _left_out(asset, by_code[code], event)
     taken = set(DeviceSweep.objects.filter(run_id=event.run.id).values_list("asset__code", flat=True))
     todo = [(asset, by_code[code]) for code, asset in assets.items() if code not in taken]
     fired = judging.controls(result.devices)
@@ -78,14 +83,28 @@ def _take(event: RunEvent) -> None:
     event.run.save(update_fields=["outcome"])
 
 
-def _verified(payload: bytes, run: Run) -> JobResult:
+def _left_out(asset: Asset, results: Sequence[DeviceResult], event: RunEvent) -> list[DeviceResult]:
+    """One empty result for each endpoint of an asset that the collector said nothing about: an asset is seen whole only
+    by all its protocols, so a result that leaves one out does not make it look whole."""
+    told = {result.protocol for result in results}
+    silent = [endpoint.protocol for endpoint in asset.endpoints.all() if endpoint.protocol not in told]
+    gone = [p for p in event.run.terms.get("unreachable", {}).get(asset.code, ()) if p not in {*told, *silent}]
+    return [
+        *(DeviceResult(asset.code, protocol, event.now, event.now, problem=Reason.COLLECTOR_SILENT,
+                       detail=_("采集器没有带回 {protocol} 的结果").format(protocol=protocol)) for protocol in silent),
+        *(DeviceResult(asset.code, protocol, event.now, event.now, problem=Reason.NOT_SUPPORTED,
+                       detail=_("约定的 {protocol} 端点已不在登记中").format(protocol=protocol)) for protocol in gone),
+    ]  # fmt: skip
+
+
+def _verified(payload: bytes, run: Run, part: str) -> JobResult:
     """The result in a payload, signed by the collector of the zone that it speaks for."""
-    publics = {zone: keys.collector_public(zone) for zone in Zone.objects.values_list("code", flat=True)}
+    publics = _publics()
     result = read_result(payload, publics.values())
     if result.zone not in publics or publics[result.zone].fingerprint != signer_of(payload):
         raise JobError(_("结果不是由该区域的采集器签名的"), where=result.zone)
-    if result.run_id != run.id:
-        raise JobError(_("结果不是这次运行的"), where=f"{result.run_id} ≠ {run.id}")
+    if (result.run_id, result.job_id) != (run.id, part):
+        raise JobError(_("结果不是这次运行的"), where=f"{result.run_id}/{result.job_id} ≠ {run.id}/{part}")
     return result
 
 
@@ -126,6 +145,7 @@ def _row(
     verdict, reason, closes = judging.judge(
         facts, now=now, before=standing.moving if standing else {}, fired=fired, identity_problem=identity_problem,
         extra_faults=len(part_faults), fresh_s=float(run.terms.get("fresh_s", judging.FRESH_S)),
+        since=run.submitted_at,
     )  # fmt: skip
     faults = [*facts.faults, *part_faults]
     right = facts.ok | {key for c in comparisons for key in c.ok}
@@ -276,7 +296,15 @@ def overall(figures: Mapping[str, JSON]) -> str:
 
 
 def bring(data: bytes, *, now: datetime) -> bool:
-    """Take in a result file that was brought from a collector elsewhere. False when it was taken in before."""
-    claimed = contents(data)
-    return take_in(claimed.run_id, claimed.job_id, data, collector=claimed.collector, now=now,
+    """Take in a result file that was brought from a collector elsewhere. False when it was taken in before.
+
+    Verified before anything of it is unpacked or kept: a file of a stranger leaves nothing on our disk. Raises JobError.
+    """
+    claimed = read_result(data, _publics().values())
+    return take_in(claimed.run_id, claimed.job_id, data, collector=claimed.zone, now=now,
                    count=sum(not d.control for d in claimed.devices))  # fmt: skip
+
+
+def _publics() -> dict[str, sm2.PublicKey]:
+    """The keys of the zones' collectors by zone."""
+    return {zone: keys.collector_public(zone) for zone in Zone.objects.values_list("code", flat=True)}
