@@ -91,6 +91,8 @@ def start(children: Children, folder: Path, *, web: bool = True, workers: int = 
     logs.mkdir(exist_ok=True)
     for i in range(workers):
         children.start(f"worker-{i + 1}", [sys.executable, "-m", "yunwei.server.worker"], logs / f"worker-{i + 1}.log")
+    if "traps" in instance.settings():
+        children.start("traps", [sys.executable, "-m", "yunwei.server.traps"], logs / "traps.log")
     if web:
         port = instance.settings()["web"]["port"]
         gunicorn = [sys.executable, "-m", "gunicorn", "yunwei.server.wsgi:application", "--bind", f"127.0.0.1:{port}"]
