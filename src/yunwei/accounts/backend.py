@@ -14,7 +14,11 @@ class AccountBackend(BaseBackend):
     """Name and password; no permissions of Django's own are granted, ours go by role (deny by default)."""
 
     def authenticate(
-        self, _request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
+        self,
+        request: HttpRequest | None,  # noqa: ARG002 - Django hands it over by this name
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
     ) -> Account | None:
         if not username or password is None:
             return None
