@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from tests.contract.conftest import CONTRACTS
 from yunwei.accounts.models import Account, Organisation, Role
@@ -18,7 +19,7 @@ from yunwei.contract.errors import ContractError
 from yunwei.contract.folder import load
 from yunwei.contract.limits import limits_for
 from yunwei.contract.models import PlanState, PlanVersion
-from yunwei.contract.schema import Cadence, Limit, Plan, PlanLine
+from yunwei.contract.schema import Agreed, Cadence, Limit, Plan, PlanLine
 from yunwei.ledger import artifacts
 from yunwei.ledger.models import Artifact, Intake
 
@@ -325,3 +326,46 @@ def test_what_a_limit_names_must_all_fit() -> None:
     assert limits_for([both], kind="t", place="hall", component="psu/1") is both
     assert limits_for([both], kind="t", place="else", component="psu/1") is None
     assert limits_for([both], kind="t", place="hall", component="fan/1") is None
+
+
+def test_the_proposal_freezes_what_selectors_see_and_a_relabelled_asset_is_a_change(
+    people: dict[str, Account], assets: list[str]
+) -> None:
+    """What the proposed body claims about assets itself does not count."""
+    claimed = msgspec.structs.replace(FOLDER.plan, agreed={"SW-01": Agreed(kind="vm")})
+    one = plans.propose(claimed, folder=FOLDER, by=people["b"], now=NOON)
+    assert plans.plan_of(one).agreed["SW-01"] == Agreed(kind="device", zone="gov")
+    plans.approve(one.version, by=people["a"], now=NOON)
+    Asset.objects.filter(code="SW-01").update(kind="vm")
+    two = plans.propose(FOLDER.plan, folder=FOLDER, by=people["b"], now=later(hours=1))
+    changes = plans.changes_of(two.version)
+    assert [(c.where, c.effect) for c in changes] == [("asset SW-01 agreed", Effect.UNCLEAR)]
+    assert changes[0].loosens
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_versions_on_one_base_are_not_both_approved_at_once(people: dict[str, Account]) -> None:
+    """Two of the client's people approve at the same moment; each saw the difference to the same base."""
+    base = plans.propose(FOLDER.plan, folder=FOLDER, by=people["b"], now=NOON)
+    plans.approve(base.version, by=people["a"], now=NOON)
+    for n, title in enumerate(("one", "two")):
+        plans.propose(msgspec.structs.replace(FOLDER.plan, lines=FOLDER.plan.lines[n + 1 :], title=title),
+                      folder=FOLDER, by=people["b"], now=later(hours=1))  # fmt: skip
+    barrier, outcome = threading.Barrier(2), []
+
+    def decide(version: int, who: str) -> None:
+        try:
+            barrier.wait(10)
+            plans.approve(version, by=people[who], now=later(hours=2))
+            outcome.append("approved")
+        except ContractError:
+            outcome.append("refused")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=decide, args=pair) for pair in ((2, "a"), (3, "leader"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(outcome) == ["approved", "refused"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,3 +182,19 @@ def test_the_audit_changes_nothing(month: People) -> None:
     audit()
     ledger.sequence(at("2026-03-04 08:00") + timedelta(hours=1))
     assert (Intake.objects.count(), Head.objects.count()) == before
+
+
+def test_a_contract_file_changed_behind_the_books_is_named_and_entered_at_the_next_tick(
+    month: People, contract: Path
+) -> None:
+    """乙方 can edit the folder; what changed is in the ledger with both texts before anything follows from it."""
+    file = contract / "obligations.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("working_day", "calendar_day"), encoding="utf-8")
+    assert [d.field for d in found() if d.subject.startswith("contract ")] == ["obligations.yaml"]
+    services.tick(at("2026-03-04 08:30"))
+    ledger.sequence(at("2026-03-04 08:30"))
+    assert [d.field for d in found() if d.subject.startswith("contract ")] == []
+    read = Intake.objects.filter(kind="duties.contract.read")
+    assert read.count() == 2
+    services.tick(at("2026-03-05 08:30"))
+    assert read.count() == 2

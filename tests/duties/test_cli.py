@@ -37,6 +37,7 @@ def instance(contract: Path, procedures: None, monkeypatch: pytest.MonkeyPatch, 
     for account in (people.client, people.vendor):
         account.set_password(PASSWORD)
         account.save()
+    services.tick(at("2026-02-27 09:00"))  # the books were open before February ended
     approve(people, "2026-03-02 09:00")
     services.tick(NOW)
     return people

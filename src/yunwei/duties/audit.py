@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from yunwei.accounts.models import PartyOf
 from yunwei.accounts.services import PARTY_OF_ROLE
 from yunwei.duties import sources
+from yunwei.duties.books import CONTRACT_READ
 from yunwei.duties.models import CalendarYear, Claim, ClaimKind, ManualProof, Occurrence, State, TriggerEvent
 from yunwei.duties.running import BY_COVERAGE
 from yunwei.duties.schedule import Due, occurrences
@@ -226,4 +227,21 @@ class Statements:
             yield Difference(ROOM, name, "row", "—", str(said.data.get("notice")), said.number)
 
 
-FOLDS = (Occurrences, Statements)
+class Contract:
+    """The contract folder must be the one that was entered last: files are as easy to change as rows."""
+
+    def __init__(self) -> None:
+        self.read: Said | None = None
+
+    def take(self, said: Said) -> None:
+        if said.kind == CONTRACT_READ:
+            self.read = said
+
+    def differences(self) -> Iterator[Difference]:
+        if self.read is not None:
+            told, now = self.read.data["files"], sources.digests()
+            pairs = {name: (now.get(name), told.get(name)) for name in sorted({*told, *now})}
+            yield from compare(ROOM, f"contract {self.read.subject}", self.read.number, pairs)
+
+
+FOLDS = (Occurrences, Statements, Contract)

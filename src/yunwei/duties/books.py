@@ -6,6 +6,7 @@ contract change; a provisional due date is recomputed whenever the calendar know
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, time, timedelta
@@ -24,9 +25,11 @@ from yunwei.duties.schedule import Due, occurrences
 from yunwei.duties.transitions import move
 from yunwei.kernel.i18n import _
 from yunwei.ledger import services as ledger
+from yunwei.ledger.models import Intake
 
 JSON = Any
 ACTOR = "system:duties"
+CONTRACT_READ = "duties.contract.read"
 #: occurrences listed in one ledger record
 LISTED = 500
 #: fields that follow the schedule as long as the occurrence is open
@@ -47,6 +50,7 @@ def bring_up_to_date(now: datetime) -> int:
         return 0
     with transaction.atomic():
         register = _register(folder, now)
+        _note_contract(folder, now)
         dues = occurrences(folder, sources.plans(), sources.events(), sources.calendar(), now)
         wanted = {due.key: _in_books(due, register) for due in dues if _belongs(due, register)}
         rows = {(row.obligation, row.period): row for row in Occurrence.objects.all()}
@@ -71,6 +75,24 @@ def _next_midnight(folder: Folder, now: datetime) -> datetime:
     """Every period begins at a local midnight; an event changes the signature."""
     tz = ZoneInfo(folder.contract.timezone)
     return datetime.combine(now.astimezone(tz).date() + timedelta(days=1), time(), tz)
+
+
+def _note_contract(folder: Folder, now: datetime) -> None:
+    """Enter the contract folder, file by file, when it is not the one entered last: 乙方 can write into it, so what is
+    owed may change only where 甲方 sees it. The draft of the plan is 乙方's own and counts for nothing."""
+    files = sources.digests()
+    last = Intake.objects.filter(kind=CONTRACT_READ, subject=folder.contract.id).order_by("-pk").first()
+    if last is not None and json.loads(bytes(last.body))["data"]["files"] == files:
+        return
+    contents = [ledger.store((sources.contract_dir() / name).read_bytes(), "application/yaml") for name in files]
+    ledger.record(
+        CONTRACT_READ,
+        folder.contract.id,
+        {"files": files, "first": last is None},
+        at=now,
+        actor=ACTOR,
+        artifacts=contents,
+    )
 
 
 def _register(folder: Folder, now: datetime) -> Register:

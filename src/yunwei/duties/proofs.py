@@ -197,7 +197,7 @@ def answer_proof(proof_id: int, *, confirm: bool, by: Account, now: datetime, an
         duty = sources.obligation(row.obligation)
         if proof.answered_at is not None:
             raise DutyError(_("这份举证已有答复"), where=row.key)
-        if side == proof.stated_by.party or side not in (duty.confirmed_by or "AB"):
+        if _own(side, proof.stated_by, row) or side not in (duty.confirmed_by or "AB"):
             raise DutyError(_("举证由接受服务的一方确认，不能由本方人员确认"), where=row.key)
         if not confirm:
             answer = _said(answer, row.key)
@@ -209,6 +209,12 @@ def answer_proof(proof_id: int, *, confirm: bool, by: Account, now: datetime, an
             to = State.KEPT if row.kind == Kind.CONTINUOUS else in_time(row, proof.stated_at)
             move(row, to, now=now, actor=by.username, data={"proof": proof.pk}, done_at=proof.stated_at)
     return proof
+
+
+def _own(side: str, said_by: Account, row: Occurrence) -> bool:
+    """Whether that side would answer itself: as the side that said it, or, wherever that account stands by now, as the
+    only one that owes."""
+    return side in (said_by.party, row.owes)
 
 
 def _held(model: Any, pk: int) -> Any:
@@ -324,7 +330,7 @@ def answer_claim(claim_id: int, *, accept: bool, by: Account, now: datetime, ans
         row = locked(claim.occurrence_id)
         if claim.state != ClaimState.CLAIMED:
             raise DutyError(_("这项主张已有答复"), where=row.key)
-        if side == claim.claimed_by.party:
+        if _own(side, claim.claimed_by, row):
             raise DutyError(_("主张由对方答复，不能由本方人员答复"), where=row.key)
         if not accept:
             answer = _said(answer, row.key)

@@ -16,8 +16,10 @@ from yunwei.contract.schema import Event, Folder, Obligation
 from yunwei.duties.errors import DutyError
 from yunwei.duties.models import CalendarYear, TriggerEvent
 from yunwei.duties.schedule import EventAt, PlanAt
+from yunwei.gm import sm3
 from yunwei.kernel.calendar import Calendar, Schedule
 
+DRAFT = "plan.yaml"
 #: name and time of every file of the contract folder: what tells that it was changed
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -33,6 +35,11 @@ def stamp() -> Stamp:
     """Changes when a file of the contract folder does."""
     files = sorted(contract_dir().glob("*.yaml"))
     return tuple((f.name, (s := f.stat()).st_mtime_ns, s.st_size) for f in files)
+
+
+def digests() -> dict[str, str]:
+    """The SM3 of every file that says what is owed, by name; the draft of the plan says nothing that counts."""
+    return {f.name: sm3.hexdigest(f.read_bytes()) for f in sorted(contract_dir().glob("*.yaml")) if f.name != DRAFT}
 
 
 def folder() -> Folder:
