@@ -17,6 +17,7 @@ from yunwei.kernel.errors import YunweiError
 MAX_SAFE = 2**53 - 1
 MAX_DEPTH = 200
 _ESCAPES = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TO_ESCAPE = re.compile(r'[\x00-\x1f"\\]')
 
 
@@ -77,11 +78,13 @@ def _object(value: Mapping[Any, Any], put: Any, path: str, depth: int) -> None:
 
 def _string(text: str, path: str) -> str:
     _refuse_surrogates(text, path)
+    if not _TO_ESCAPE.search(text):
+        return f'"{text}"'
     return '"' + _TO_ESCAPE.sub(lambda m: _ESCAPES.get(m[0]) or f"\\u{ord(m[0]):04x}", text) + '"'
 
 
 def _refuse_surrogates(text: str, path: str) -> None:
-    if any("\ud800" <= c <= "\udfff" for c in text):
+    if not text.isascii() and _SURROGATE.search(text):
         raise CanonicalError("a lone surrogate is not Unicode text", where=path)
 
 
