@@ -91,6 +91,11 @@ def test_an_account_that_was_closed_is_out_at_once(client: Client, people):
     assert client.get("/").status_code == 302
 
 
+def test_chinese_is_first_whatever_the_browser_prefers(client: Client, people):
+    client.force_login(people["tenant"])
+    assert 'lang="zh-CN"' in client.get("/", headers={"accept-language": "en-GB,en"}).content.decode()
+
+
 def test_english_is_one_click_away(client: Client, people):
     client.force_login(people["tenant"])
     assert 'lang="zh-CN"' in client.get("/").content.decode()
