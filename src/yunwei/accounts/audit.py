@@ -1,4 +1,4 @@
-"""Accounts as the ledger knows them: role and organisation never change after the account was made."""
+"""Accounts as the ledger knows them: role and organisation never change, and who sleeps was not woken in the table."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ class Accounts:
 
     def __init__(self) -> None:
         self.made: dict[str, Said] = {}
+        self.awake: set[str] = set()
 
     def take(self, said: Said) -> None:
         if said.kind == "accounts.account.created":
             self.made.setdefault(said.subject, said)
+        elif said.kind == "accounts.account.activated":
+            self.awake.add(said.subject)
 
     def differences(self) -> Iterator[Difference]:
         for account in Account.objects.select_related("organisation").order_by("username"):
@@ -25,6 +28,7 @@ class Accounts:
             yield from compare("accounts", account.username, said.number if said else None, {
                 "role": (account.role, data.get("role")),
                 "organisation": (account.organisation.code, data.get("organisation")),
+                "active": (account.is_active, data.get("active", account.is_active) or account.username in self.awake),
                 "party": (account.party, data.get("party", account.party) if said else None),
             })  # fmt: skip
         for name, said in sorted(self.made.items()):

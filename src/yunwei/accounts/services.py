@@ -37,7 +37,11 @@ PARTY_OF_ROLE = {
 def create_account(
     *, username: str, display_name: str, role: str, organisation: Organisation, password: str, by: str, now: datetime
 ) -> Account:
-    """Make an account. Raises AccountError for an unknown role, a role of the other side, or a name in use."""
+    """Make an account. Raises AccountError for an unknown role, a role of the other side, or a name in use.
+
+    Made by an officer of the other side it sleeps until an officer of its own side wakes it (`activate`): else whoever
+    administers the system could make an account of the other side and confirm its own work with it.
+    """
     try:
         known = Role(role)
     except ValueError:
@@ -48,27 +52,36 @@ def create_account(
             f"角色“{known.label}”属于{side.label}，而“{organisation.name}”是{organisation.get_party_display()}",
             hint="换一个角色，或换一个单位",
         )
-    maker = Account.objects.select_related("organisation").filter(username=by).first()
-    if maker is not None and {maker.party, organisation.party} == {PartyOf.A, PartyOf.B}:
-        # else one side's officer could make an account of the other side and confirm its own work with it
-        raise AccountError(
-            f"“{organisation.name}”的账号由{organisation.get_party_display()}的系统管理员建立",
-            hint="换对方的系统管理员办理",
-        )
     if Account.objects.filter(username=username).exists():
         raise AccountError(f"账号名“{username}”已被使用", hint="换一个账号名")
+    maker = Account.objects.select_related("organisation").filter(username=by).first()
+    active = maker is None or {maker.party, organisation.party} != {PartyOf.A, PartyOf.B}
     with transaction.atomic():
         account = Account.objects.create(
-            username=username, display_name=display_name, role=known, organisation=organisation, password=password
-        )
+            username=username, display_name=display_name, role=known, organisation=organisation, password=password,
+            is_active=active,
+        )  # fmt: skip
         ledger.record(
             "accounts.account.created",
             username,
-            {"role": known.value, "organisation": organisation.code, "party": organisation.party},
+            {"role": known.value, "organisation": organisation.code, "party": organisation.party, "active": active},
             at=now,
             actor=by,
         )
     return account
+
+
+def activate(account: Account, *, by: Account, now: datetime) -> None:
+    """Wake an account that an officer of the other side made. Raises AccountError unless `by` is a security officer of
+    the account's own side, who did not make it (三员: one officer makes an account, another one lets it in)."""
+    if by.role != Role.SECADMIN or not by.is_active or by.party != account.party or by.pk == account.pk:
+        raise AccountError("账号由其所属一方的安全管理员启用", where=account.username)
+    if account.is_active:
+        raise AccountError("账号已经启用", where=account.username)
+    with transaction.atomic():
+        account.is_active = True
+        account.save(update_fields=["is_active"])
+        ledger.record("accounts.account.activated", account.username, {}, at=now, actor=by.username)
 
 
 def set_password(account: Account, password: str, *, by: str, now: datetime) -> None:

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from yunwei.cli import asset, contract, device, duties, evidence, lab, platform, ticket
+from yunwei.cli import asset, contract, device, duties, evidence, lab, people, platform, ticket
 from yunwei.cli import inspect as inspection
-from yunwei.cli.common import err
+from yunwei.cli.common import UNREACHABLE, USAGE, err
 from yunwei.cli.contact import contact as first_contact
 from yunwei.cli.deadline import deadline
 from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
 
 app = typer.Typer(
     name="yunwei",
@@ -40,8 +41,10 @@ def options(
 
 
 app.command()(deadline)
-app.command("contact")(first_contact)
-app.command("inspect")(inspection.inspect)
+app.command("contact", help="对资产表逐台做首次接触，登记应答者的身份，供甲方确认。")(first_contact)
+app.command("inspect", help="查看一台设备，列出每个观测及其来源（OID、URI 或检查项）；凭据不写在命令行上。")(
+    inspection.inspect
+)
 app.add_typer(inspection.collector, name="collector", help="采集端 (collector)")
 app.add_typer(contract.app, name="contract", help="合同与服务方案 (contract and service plan)")
 app.add_typer(duties.app, name="duty", help="义务履行 (duties)")
@@ -51,6 +54,7 @@ app.add_typer(ticket.app, name="ticket", help="服务台工单 (desk)")
 app.add_typer(evidence.app, name="evidence", help="证据链 (evidence)")
 app.add_typer(lab.app, name="lab", help="实验设备 (lab)")
 platform.register(app)
+people.register(platform.account)
 
 
 def _open_streams() -> None:
@@ -72,15 +76,25 @@ def main() -> None:
     try:
         app()
     except YunweiError as error:
-        err.print(Text("✗ ", style="red") + Text(str(error)), soft_wrap=True)
+        _say(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:  # no such file, no permission, disk full: the system's own words and the place
         place = f"（{error.filename}）" if error.filename else ""
-        err.print(Text("✗ ", style="red") + Text(f"{error.strerror or error}{place}"), soft_wrap=True)
-        sys.exit(2)
+        _say(f"{error.strerror or error}{place}")
+        sys.exit(USAGE)
+    except Exception as error:
+        if "OperationalError" not in {kind.__name__ for kind in type(error).__mro__}:
+            raise
+        # the database is gone, locked or full: Django's, psycopg's or SQLAlchemy's, whose import would cost every command
+        _say(_("数据库不可用：{error}").format(error=str(error).strip().partition("\n")[0]))
+        sys.exit(UNREACHABLE)
+
+
+def _say(text: str) -> None:
+    err.print(Text("✗ ", style="red") + Text(text), soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -86,11 +86,14 @@ def create(folder: Path, plan: Blueprint) -> None:
 
 
 def _lay(folder: Path, plan: Blueprint) -> None:
-    for name in ("keys", "data", "data/artifacts", "heads"):
+    # by chmod, not by the umask of whoever runs this: nobody else reads the data or writes what the instance obeys
+    for name, mode in (("", 0o755), ("keys", 0o700), ("data", 0o700), ("data/artifacts", 0o700), ("heads", 0o755)):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "keys").chmod(0o700)
+        (folder / name).chmod(mode)
     _secret(folder / "keys" / "web.key", secrets.token_urlsafe(48))
     shutil.copytree(plan.contract, folder / "contract")
+    for path in (folder / "contract", *(folder / "contract").rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     settings: dict[str, Any] = {"demo": plan.demo, "web": {"port": plan.port, "hosts": ["127.0.0.1", "localhost"]}}
     if plan.database_url:
         settings["database_url"] = plan.database_url
@@ -98,12 +101,12 @@ def _lay(folder: Path, plan: Blueprint) -> None:
     if plan.now is not None:
         settings["clock"] = {"offset_s": round((plan.now - datetime.now(UTC)).total_seconds())}
     settings |= dict(plan.extra)
-    (folder / SETTINGS).write_text(_toml(settings), encoding="utf-8")
+    _secret(folder / SETTINGS, _toml(settings))  # the database's password may stand in it
 
 
 def _secret(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as f:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as f:
         f.write(text)
 
 
