@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,12 @@ def english() -> Iterator[None]:
     """The English catalogue as it stands in the sources, compiled (the .mo file is not kept)."""
     root = CONTRACTS.parent
     subprocess.run([sys.executable, str(root / "scripts" / "messages.py"), "--compile"], check=True)
-    trans_real._translations.clear()
+    _forget()
     yield
+    _forget()
+
+
+def _forget() -> None:
+    """Django and the standard library keep a catalogue once read; another test may have read an older one."""
     trans_real._translations.clear()
+    gettext._translations.clear()

@@ -291,3 +291,33 @@ def test_payments_wait_for_their_invoice_and_say_so(people):
     assert (first.amount, first.note) == (folder().contract.instalments[0].amount, "尚无发票记录")
     assert balance.amount is None
     assert "627,540.00" in balance.note
+
+
+def test_a_department_sees_its_own_clocks_and_nobodys_equipment(client: Client, people, at_the_day):
+    from yunwei.desk import services as desk
+    from yunwei.duties import services as duties
+
+    scene.play(people, assets=10)
+    desk.open_ticket("request", "别的单位的申请", by=people["other"], now=scene.NOW)
+    duties.bring_up_to_date(scene.NOW)
+    client.force_login(people["tenant"])
+    for address in ("/", "/today/body"):
+        said = text_of(client.get(address).content.decode())
+        assert "咨询扩容" in said
+        for secret in ("别的单位的申请", "SW-0004", "风扇", "№ 1 ", "2,091,800", "待双方明确"):
+            assert secret not in said, secret
+    client.force_login(people["b_engineer"])
+    assert "别的单位的申请" in text_of(client.get("/").content.decode())
+
+
+def test_a_head_that_nobody_received_is_not_told_as_delivered(client: Client, people, at_the_day, tmp_path, settings):
+    from yunwei.ledger import heads
+
+    scene.play(people, assets=5)
+    settings.YUNWEI = {"demo": True, "ledger": {"push": [str(tmp_path)]}}
+    client.force_login(people["a_manager"])
+    assert "送达甲方 尚未送达" in text_of(client.get("/").content.decode())
+    heads.push(scene.NOW)
+    assert "送达甲方 2026-11-26 10:30" in text_of(client.get("/").content.decode())
+    heads.HeadPush.objects.update(at=scene.NOW - timedelta(hours=2))
+    assert "逾期，自 2026-11-26 08:30" in text_of(client.get("/").content.decode())

@@ -24,10 +24,12 @@ class Entry:
     title: Any
     url: str
     icon: str
+    business: bool = False  # for the roles of the two parties; officers and departments do not see it
 
 
 MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (_("总览"), (Entry(_("今日"), "today", "M4 11 12 4l8 7v9h-5v-6H9v6H4z"),)),
+    (_("合同"), (Entry(_("触发事件"), "events", "M5 21V4h12l-3 4 3 4H5", business=True),)),
 )
 
 
@@ -49,10 +51,17 @@ def now() -> datetime:
     return OffsetClock(timedelta(seconds=offset)).now()
 
 
+def menu_of(account: Any) -> list[tuple[Any, list[Entry]]]:
+    """The menu of one account; what a role may not open is not offered (the page itself refuses it too)."""
+    business = getattr(account, "role", "").startswith(("a_", "b_"))
+    groups = [(title, [entry for entry in entries if business or not entry.business]) for title, entries in MENU]
+    return [(title, entries) for title, entries in groups if entries]
+
+
 def page(request: HttpRequest, template: str, context: dict[str, Any], *, here: str = "") -> HttpResponse:
     """Render a page in the frame."""
     frame = {
-        "menu": MENU,
+        "menu": menu_of(request.user),
         "here": here,
         "account": request.user,
         "demo": settings.YUNWEI.get("demo", False),

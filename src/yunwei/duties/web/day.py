@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from yunwei.contract import openitems
 from yunwei.contract.schema import ApprovedPlan, Folder, Instalment, Kind, Obligation
+from yunwei.desk.models import Ticket
 from yunwei.duties.models import Occurrence, State, TriggerEvent
 from yunwei.duties.web import words
 from yunwei.duties.web.looked import Sweep
@@ -98,10 +99,17 @@ def _event() -> Q:
     return Q(period__startswith="event:")
 
 
-def open_rows() -> list[Occurrence]:
-    """What an event started and nobody finished, and what is about money: one query."""
+def open_rows(department: int | None) -> list[Occurrence]:
+    """What an event started and nobody finished, and what is about money: one query; two for a department.
+
+    A department sees the clocks of its own tickets and nothing of the parties' money.
+    """
     clock = _event() & Q(state__in=(*OPEN, State.MISSED))
-    return list(Occurrence.objects.filter(clock | Q(kind=Kind.PAY.value)).order_by("due_at", "id")[:MANY])
+    wanted = clock | Q(kind=Kind.PAY.value)
+    if department is not None:
+        events = Ticket.objects.filter(requester=department, event__isnull=False).order_by("-id")
+        wanted = clock & Q(period__in=[f"event:{pk}" for pk in events.values_list("event", flat=True)[:MANY]])
+    return list(Occurrence.objects.filter(wanted).order_by("due_at", "id")[:MANY])
 
 
 def duties(folder: Folder, now: datetime, start: datetime, end: datetime, zone: ZoneInfo) -> tuple[list[Duty], int]:
@@ -116,7 +124,7 @@ def duties(folder: Folder, now: datetime, start: datetime, end: datetime, zone: 
         .order_by(order, "due_at", "id")[:DUTIES]
     )
     shown = [_duty(known[row.obligation], row, now, zone) for row in rows]
-    return shown, rows[0].all if rows else 0  # type: ignore[attr-defined]
+    return shown, rows[0].all if rows else 0
 
 
 def _duty(obligation: Obligation, row: Occurrence, now: datetime, zone: ZoneInfo) -> Duty:
@@ -201,7 +209,7 @@ def payments(folder: Folder, rows: Sequence[Occurrence], now: datetime, zone: Zo
 
 
 def _payment(folder: Folder, part: Instalment, row: Occurrence | None, now: datetime, zone: ZoneInfo) -> Payment:
-    label = _("{share} %（{clause}）").format(share=f"{part.share.normalize():f}", clause=part.clause)
+    label = f"{part.share.normalize():f} % · {part.clause}"
     if "price_confirmed" in part.anchors and openitems.blocked(folder, "payment.price"):
         amount = f"{part.amount:,.2f}"
         return Payment(label, None, _("上限 ¥ {amount}").format(amount=amount), "warn")

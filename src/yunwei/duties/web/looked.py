@@ -178,4 +178,4 @@ def faults(now: datetime, zone: ZoneInfo) -> tuple[list[Fault], int]:
         )
         for f in found
     ]
-    return rows, found[0].all if found else 0  # type: ignore[attr-defined]
+    return rows, found[0].all if found else 0

@@ -12,14 +12,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import Subquery
 from django.http import HttpRequest, HttpResponse
 
+from yunwei.accounts.models import Account, Role
 from yunwei.contract import openitems, period, plans
 from yunwei.contract.schema import ApprovedPlan, Folder
 from yunwei.duties.web import day, looked, words, year
 from yunwei.ledger import heads
-from yunwei.ledger import services as ledger
-from yunwei.ledger.models import Entry, Intake
+from yunwei.ledger.models import Entry, Head, HeadPush, Intake
 from yunwei.runs.services import workers_alive
 from yunwei.ui.context import contract_folder, page
 from yunwei.ui.context import now as now_of_instance
@@ -36,17 +37,20 @@ class Health:
     waiting: int
     head_at: datetime | None
     overdue: list[heads.Overdue]
+    pushed_at: datetime | None
     workers: int
 
 
 def health(now: datetime) -> Health:
     """State of ledger, pushed heads and workers."""
-    newest = ledger.head()
+    pushed = HeadPush.objects.filter(ok=True).exclude(address__startswith=heads.HANDOVER).order_by("-id")
+    newest = Head.objects.annotate(pushed_at=Subquery(pushed.values("at")[:1])).order_by("-number").first()
     return Health(
         number=newest.size if newest else 0,
         waiting=Intake.objects.filter(sequenced=False).count(),
         head_at=newest.at if newest else None,
         overdue=heads.overdue(now),
+        pushed_at=newest.pushed_at if newest else None,
         workers=workers_alive(now),
     )
 
@@ -89,8 +93,10 @@ def _open_items(folder: Folder) -> dict[str, Any]:
     }
 
 
-def model(now: datetime) -> dict[str, Any]:
-    """Everything the page shows."""
+def model(now: datetime, department: int | None = None) -> dict[str, Any]:
+    """Everything the page shows. A department (需求单位) sees the duties and the clocks of its own tickets; equipment,
+    faults, ledger lines and money are for the parties and those who check them."""
+    inside = department is None
     folder = contract_folder()
     zone = ZoneInfo(folder.contract.timezone)
     start = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -98,17 +104,18 @@ def model(now: datetime) -> dict[str, Any]:
     versions = plans.approved_versions()
     plan = _in_force(versions, now, zone)
     counts = day.counts_of(now, start, end)
-    rows = day.open_rows()
+    rows = day.open_rows(department)
     duties, duties_all = day.duties(folder, now, start, end, zone)
     clocks = day.clocks(folder, rows, plan, now, zone)
     sweep = looked.sweep_of(start, end)
-    faults, faults_all = looked.faults(now, zone)
+    faults, faults_all = looked.faults(now, zone) if inside else ([], 0)
     stones, today_at, ticks = year.milestones(folder, versions, now, zone)
     slices, figure, caption = year.ring_of(counts)
     span = period.duty_span(folder.contract)
     today = start.date()
     return {
         "now": now,
+        "inside": inside,
         "sentence": day.sentence(counts, sweep),
         "date_line": words.date_line(today, (today - span.start).days + 1, (span.end - span.start).days + 1),
         "plan": plan,
@@ -124,7 +131,7 @@ def model(now: datetime) -> dict[str, Any]:
         "heat": year.heat(folder, plan, now, zone),
         "faults": faults,
         "faults_all": faults_all,
-        "log": log_lines(now, zone),
+        "log": log_lines(now, zone) if inside else [],
         "health": health(now),
         "stones": stones,
         "today_at": today_at,
@@ -136,9 +143,15 @@ def model(now: datetime) -> dict[str, Any]:
     }
 
 
+def _department(request: HttpRequest) -> int | None:
+    """The organisation of a department's user; None for everybody else."""
+    account = request.user
+    return account.organisation_id if isinstance(account, Account) and account.role == Role.TENANT else None
+
+
 def today(request: HttpRequest) -> HttpResponse:
     """The page."""
-    return page(request, "duties/today.jinja", model(now_of_instance()), here="today")
+    return page(request, "duties/today.jinja", model(now_of_instance(), _department(request)), here="today")
 
 
 def body(request: HttpRequest) -> HttpResponse:
@@ -146,7 +159,8 @@ def body(request: HttpRequest) -> HttpResponse:
 
     The reader sends the mark of what it shows; nothing changed is 204, so that focus and selection stay where they are.
     """
-    response = page(request, "duties/today_body.jinja", model(now_of_instance()), here="today")
+    seen = model(now_of_instance(), _department(request))
+    response = page(request, "duties/today_body.jinja", seen, here="today")
     mark = hashlib.sha256(response.content).hexdigest()[:16]
     if request.GET.get("seen") == mark:
         return HttpResponse(status=204)

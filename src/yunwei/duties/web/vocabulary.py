@@ -89,6 +89,8 @@ EVENTS = {
     "duties.event.recorded": gettext_lazy("事件登记"),
     "duties.occurrences.due": gettext_lazy("义务到期入账"),
     "duties.occurrences.withdrawn": gettext_lazy("义务撤回"),
+    "duties.occurrences.rescheduled": gettext_lazy("到期日重算"),
+    "duties.contract.read": gettext_lazy("合同目录变更入账"),
     "duties.occurrence.due": gettext_lazy("义务重新待履行"),
     "duties.occurrence.running": gettext_lazy("义务开始履行"),
     "duties.occurrence.kept": gettext_lazy("义务按期履行"),

@@ -192,5 +192,6 @@ def finding(found: Finding) -> str:
     """What a finding says: how bad, what was read, whose limit judged it, how it came to light, how often it was seen."""
     read = found.value if found.limit and found.value else found.raw or found.value
     parts = [str(found.get_severity_display()), read, limit(found.limit), str(found.get_origin_display())]
-    parts.append(ngettext("见 {n} 次", "见 {n} 次", found.times).format(n=found.times))
+    if found.times > 1:
+        parts.append(_("见 {n} 次").format(n=found.times))
     return " · ".join(part for part in parts if part)
