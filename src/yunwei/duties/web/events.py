@@ -60,7 +60,9 @@ def rows(folder: Folder) -> list[Row]:
         started[period] = started.get(period, 0) + 1
     evidence = [e.evidence for e in found if e.evidence]
     numbers = dict(Entry.objects.filter(intake_id__in=evidence).values_list("intake_id", "seq"))
-    return [Row(e, titles.get(e.kind, e.kind), started.get(f"event:{e.pk}", 0), numbers.get(e.evidence)) for e in found]
+    return [
+        Row(e, titles.get(e.kind, e.kind), started.get(f"event:{e.pk}", 0), numbers.get(e.evidence or 0)) for e in found
+    ]
 
 
 @require_http_methods(["GET", "POST"])
