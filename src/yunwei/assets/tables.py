@@ -190,7 +190,7 @@ def _agrees(e: Entry, said: dict[tuple[str, str, str], tuple[str, int]]) -> None
 def _first(e: Entry, folded: dict[str, str]) -> None:
     """The first row of an asset says what it is."""
     for name in ("name", "kind", "zone"):
-        if not e.values.get(name):
+        if not e.values.get(name) and TITLES[name] not in {p.column for p in e.problems}:
             e.bad(name, _("资产的第一行必须填写"), _("补上"))
     other = folded.setdefault(e.values["code"].lower(), e.values["code"])
     if other != e.values["code"]:

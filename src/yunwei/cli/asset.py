@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from yunwei.cli.common import FINDING, now, open_instance, out, print_json, sign_in, summary, table
+from yunwei.cli.common import FINDING, hidden, now, open_instance, out, print_json, sign_in, summary, table
 from yunwei.kernel.i18n import _
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def export(
     """导出资产表；不含任何口令，原样导入不改变任何内容。"""
     from yunwei.assets.errors import TableError
 
+    if file.suffix not in {".csv", ".xlsx"}:
+        raise TableError(_("文件名须以 .csv 或 .xlsx 结尾"), where=str(file))
     if file.exists() and not force:
         raise TableError(_("文件已存在"), where=str(file), hint="--force")
     open_instance()
@@ -297,8 +299,11 @@ def _ask(kind: str, name: str, key_file: Path | None) -> dict[str, str]:
             or (asked == "passphrase" and not key_file)
         ):
             continue
-        secret = asked not in OPEN_FIELDS
-        fields[asked] = typer.prompt(f"{name} {asked}", default="", show_default=False, hide_input=secret, err=True)
+        prompt = f"{name} {asked}: "
+        if asked in OPEN_FIELDS and sys.stdin.isatty():
+            fields[asked] = typer.prompt(f"{name} {asked}", default="", show_default=False, err=True)
+        else:
+            fields[asked] = hidden(prompt)
     return fields
 
 

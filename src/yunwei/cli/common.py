@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 out = Console()
 err = Console(stderr=True)
@@ -54,8 +57,31 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
-        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+        grid.add_row(*(shown(cell) for cell in row))
     out.print(grid)
+
+
+def shown(value: object) -> str:
+    """A value as people read it: moments in the instance's zone, by the minute."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        from django.conf import settings
+
+        return f"{value.astimezone(ZoneInfo(settings.TIME_ZONE) if settings.configured else None):%Y-%m-%d %H:%M}"
+    if isinstance(value, list | tuple):
+        return "、".join(shown(item) for item in value)
+    if isinstance(value, dict):
+        return "，".join(f"{key} {shown(item)}" for key, item in value.items())
+    return str(value)
+
+
+def tell(data: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
+    """What a command did: one sentence for people, or one JSON object."""
+    if as_json:
+        print_json(dict(data))
+    else:
+        out.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def actor_account(username: str) -> Any:
@@ -74,17 +100,22 @@ def sign_in(username: str) -> Any:
 
     What a person states or confirms is evidence, so a name alone is not enough. Raises AccountError.
     """
-    import getpass
-
     from django.contrib.auth import authenticate
 
     from yunwei.accounts.services import AccountError
 
-    password = getpass.getpass(f"{username} 的口令：") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    password = hidden(f"{username} 的口令：")
     account = authenticate(username=username, password=password)
     if account is None:
         raise AccountError("账号或口令不对", where=username)
     return account
+
+
+def hidden(prompt: str) -> str:
+    """What must not be seen: from the terminal without echo, or one line of standard input."""
+    import getpass
+
+    return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
 
 
 def now() -> Any:
@@ -100,4 +131,4 @@ def summary(data: Mapping[str, Any], *, as_json: bool) -> None:
         print_json(dict(data))
         return
     for key, value in data.items():
-        out.print(f"[dim]{key}[/dim]  {value}")
+        out.print(Text(key, style="dim") + Text(f"  {shown(value)}"), soft_wrap=True)

@@ -49,7 +49,7 @@ def make(clock: Clock, bar: Progress) -> dict[str, Any]:
     return dict(run.outcome or {})
 
 
-def contact(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def contact(as_json: Annotated[bool, typer.Option("--json", help="输出 JSON")] = False) -> None:
     """Look at the inventory once and pin who answers; 甲方 then confirms the identities."""
     from yunwei.server import instance
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -191,22 +190,32 @@ def propose(
 
 
 @plan.command()
-def approve(version: Version, by: By, reason: Annotated[str, typer.Option(help="意见")] = "") -> None:
+def approve(
+    version: Version, by: By, reason: Annotated[str, typer.Option(help="意见")] = "", as_json: Json = False
+) -> None:
     """甲方审定一版服务计划；自审定当日起计数。"""
     account = _account(by)
     from yunwei.contract import plans
 
     row = plans.approve(version, by=account, now=common.now(), reason=reason)
+    if as_json:
+        print_json({"version": row.version, "state": row.state, "counts_from": row.counts_from})
+        return
     out.print(Text("✓ " + _("第 {n} 版自 {day} 起计数").format(n=version, day=row.counts_from), style="green"))
 
 
 @plan.command()
-def refuse(version: Version, by: By, reason: Annotated[str, typer.Option(help="理由 (why)")]) -> None:
+def refuse(
+    version: Version, by: By, reason: Annotated[str, typer.Option(help="理由 (why)")], as_json: Json = False
+) -> None:
     """甲方退回一版服务计划，写明理由。"""
     account = _account(by)
     from yunwei.contract import plans
 
-    plans.refuse(version, by=account, now=common.now(), reason=reason)
+    row = plans.refuse(version, by=account, now=common.now(), reason=reason)
+    if as_json:
+        print_json({"version": row.version, "state": row.state, "reason": reason})
+        return
     out.print(Text(_("第 {n} 版已退回").format(n=version)))
 
 
@@ -259,16 +268,11 @@ def _instance_contract() -> Path:
 def _account(username: str) -> Account:
     """The account behind `--by`, proved by its password: whoever runs this machine is not thereby the client."""
     common.open_instance()
-    import getpass
-
     from django.contrib.auth import authenticate
 
     from yunwei.contract.errors import ContractError
 
-    if sys.stdin.isatty():
-        password = getpass.getpass(_("{name} 的口令：").format(name=username))
-    else:
-        password = sys.stdin.readline().rstrip("\n")
+    password = common.hidden(_("{name} 的口令：").format(name=username))
     account = authenticate(username=username, password=password)
     if account is None:
         raise ContractError(_("账号或口令不对"), where=username)

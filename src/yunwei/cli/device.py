@@ -23,7 +23,7 @@ Recorder = Callable[
 SUFFIX = {"snmp": ".snmprec", "redfish": ".tree.json"}
 
 
-@app.command()
+@app.command(help="录下一台设备对自身的全部说明，不含登录用的口令；--scrub 去掉名称、地址、序列号。")
 def learn(
     address: Annotated[str, typer.Argument(help="地址[:端口] (ADDRESS[:PORT])")],
     protocol: Annotated[str, typer.Option(help="snmp | redfish")],
@@ -35,7 +35,7 @@ def learn(
         bool, typer.Option("--scrub", help="去掉名称、地址、序列号，以便交给别人 (for giving away)")
     ] = False,
     budget: Annotated[float, typer.Option(help="时间预算，秒 (seconds)")] = 600.0,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON")] = False,
 ) -> None:
     """Record a device: everything it says of itself, without the words we log in with.
 
@@ -88,14 +88,14 @@ def _text(protocol: str, found: dict[str, Any], secrets: list[str], *, names: bo
     return sample.write_snmprec(scrub.scrub_snmp(values, vendor) if names else values), vendor.name
 
 
-@app.command("test")
+@app.command("test", help="用厂商文件重放一份样本，列出每个观测及其来源；--expect 有出入时退出码为 1。")
 def replay_sample(
     file: Annotated[
         Path, typer.Argument(help="样本：*.snmprec、*.tree.json、*.checks.json (sample)", exists=True, dir_okay=False)
     ],
     vendor: Annotated[str, typer.Option(help="厂商文件名或 *.yaml，缺省自动识别 (vendor file)")] = "",
     expect: Annotated[Path | None, typer.Option(help="与预期文件比较 (compare with an expected file)")] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON")] = False,
 ) -> None:
     """Replay a recording through its vendor file and print every observation with the place it came from.
 
@@ -164,8 +164,8 @@ def _differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
     return out
 
 
-@app.command()
-def vendors(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+@app.command(help="列出厂商文件：适用于哪些设备，凭什么证明。")
+def vendors(as_json: Annotated[bool, typer.Option("--json", help="输出 JSON")] = False) -> None:
     """List the vendor files: for which devices, and on what each was proved."""
     from yunwei.inspect.vendor import shipped
 

@@ -34,6 +34,7 @@ By = Annotated[str, typer.Option("--by", help="经办账号，口令从终端或
 Which = Annotated[str, typer.Argument(help="履行编号，或“义务:期” (id or obligation:period)")]
 Statement = Annotated[str, typer.Option("--statement", help="情况说明 (what was done, or why)")]
 Attached = Annotated[Path, typer.Option("--file", help="证明文件 (file)")]
+ProofId = Annotated[int, typer.Argument(help="举证编号")]
 Reason = Annotated[str, typer.Option("--reason", help="理由 (reason)")]
 
 
@@ -158,14 +159,14 @@ def _of_due(due: Any) -> dict[str, Any]:
 
 
 @app.command()
-def again(which: Which, by: By) -> None:
+def again(which: Which, by: By, as_json: Json = False) -> None:
     """重新执行一次未通过或未能证明的履行。"""
     common.open_instance()
     from yunwei.duties import services
 
     account = common.sign_in(by)
     started = services.again(_occurrence(which), now=common.now(), actor=account.username)
-    common.out.print(started.run_id)
+    common.tell({"run": started.run_id}, started.run_id, as_json=as_json)
 
 
 def _occurrence(which: str) -> int:
@@ -264,29 +265,30 @@ def event_list(as_json: Json = False) -> None:
 
 
 @proof.command("state")
-def proof_state(which: Which, statement: Statement, file: Attached, by: By) -> None:
+def proof_state(which: Which, statement: Statement, file: Attached, by: By, as_json: Json = False) -> None:
     """负有义务的一方举证：一段说明和一份文件，待接受服务的一方确认。"""
     common.open_instance()
     from yunwei.duties import services
 
     account = common.sign_in(by)
     row = services.state_proof(_occurrence(which), statement=statement, file=_file(file), by=account, now=common.now())
-    common.out.print(_("举证 {id} 待对方确认").format(id=row.pk))
+    told = {"proof": row.pk, "occurrence": row.occurrence_id}
+    common.tell(told, _("举证 {id} 待对方确认").format(id=row.pk), as_json=as_json)
 
 
 @proof.command("confirm")
-def proof_confirm(proof_id: Annotated[int, typer.Argument(help="举证编号")], by: By) -> None:
+def proof_confirm(proof_id: ProofId, by: By, as_json: Json = False) -> None:
     """接受服务的一方确认举证。"""
-    _answer_proof(proof_id, by, confirm=True, reason="")
+    _answer_proof(proof_id, by, confirm=True, reason="", as_json=as_json)
 
 
 @proof.command("refuse")
-def proof_refuse(proof_id: Annotated[int, typer.Argument(help="举证编号")], by: By, reason: Reason) -> None:
+def proof_refuse(proof_id: ProofId, by: By, reason: Reason, as_json: Json = False) -> None:
     """接受服务的一方不予确认，并说明理由。"""
-    _answer_proof(proof_id, by, confirm=False, reason=reason)
+    _answer_proof(proof_id, by, confirm=False, reason=reason, as_json=as_json)
 
 
-def _answer_proof(proof_id: int, by: str, *, confirm: bool, reason: str) -> None:
+def _answer_proof(proof_id: int, by: str, *, confirm: bool, reason: str, as_json: bool) -> None:
     common.open_instance()
     from yunwei.duties import services
     from yunwei.duties.models import Occurrence
@@ -294,7 +296,13 @@ def _answer_proof(proof_id: int, by: str, *, confirm: bool, reason: str) -> None
     account = common.sign_in(by)
     row = services.answer_proof(proof_id, confirm=confirm, by=account, now=common.now(), answer=reason)
     settled = Occurrence.objects.get(pk=row.occurrence_id)
-    common.out.print(f"{settled.key}: {settled.get_state_display()}")
+    _tell_settled(settled, as_json=as_json)
+
+
+def _tell_settled(row: Occurrence, *, as_json: bool) -> None:
+    told = {"occurrence": row.pk, "key": row.key, "state": row.state, "disputed": row.disputed}
+    mark = _("·争议") if row.disputed else ""
+    common.tell(told, f"{row.key}: {row.get_state_display()}{mark}", as_json=as_json)
 
 
 @exempt.command("claim")
@@ -304,6 +312,7 @@ def exempt_claim(
     statement: Statement,
     file: Attached,
     by: By,
+    as_json: Json = False,
 ) -> None:
     """主张一项履行因合同条款免责，附证明。"""
     common.open_instance()
@@ -313,7 +322,8 @@ def exempt_claim(
     row = services.claim_exemption(
         _occurrence(which), ground=ground, statement=statement, file=_file(file), by=account, now=common.now()
     )
-    common.out.print(_("主张 {id} 待对方答复").format(id=row.pk))
+    told = {"claim": row.pk, "occurrence": row.occurrence_id}
+    common.tell(told, _("主张 {id} 待对方答复").format(id=row.pk), as_json=as_json)
 
 
 @cause.command("claim")
@@ -323,6 +333,7 @@ def cause_claim(
     statement: Statement,
     file: Attached,
     by: By,
+    as_json: Json = False,
 ) -> None:
     """主张未能证明的原因在甲方或第三方，附证明。"""
     common.open_instance()
@@ -332,7 +343,8 @@ def cause_claim(
     row = services.claim_cause(
         _occurrence(which), cause=who, statement=statement, file=_file(file), by=account, now=common.now()
     )
-    common.out.print(_("主张 {id} 待对方答复").format(id=row.pk))
+    told = {"claim": row.pk, "occurrence": row.occurrence_id}
+    common.tell(told, _("主张 {id} 待对方答复").format(id=row.pk), as_json=as_json)
 
 
 @exempt.command("answer")
@@ -342,6 +354,7 @@ def claim_answer(
     accept: Annotated[bool, typer.Option("--accept/--dispute", help="接受，或提出争议")],
     by: By,
     reason: Reason = "",
+    as_json: Json = False,
 ) -> None:
     """对方的答复：接受，或提出争议并说明理由（显示为争议，不改变状态）。"""
     common.open_instance()
@@ -351,13 +364,12 @@ def claim_answer(
     account = common.sign_in(by)
     row = services.answer_claim(claim_id, accept=accept, by=account, now=common.now(), answer=reason)
     settled = Occurrence.objects.get(pk=row.occurrence_id)
-    mark = _("·争议") if settled.disputed else ""
-    common.out.print(f"{settled.key}: {settled.get_state_display()}{mark}")
+    _tell_settled(settled, as_json=as_json)
 
 
 @calendar.command("import")
 def calendar_import(
-    file: Annotated[Path, typer.Argument(help="放假安排 YAML：year、notice、off、work")], by: By
+    file: Annotated[Path, typer.Argument(help="放假安排 YAML：year、notice、off、work")], by: By, as_json: Json = False
 ) -> None:
     """导入国务院办公厅公布的后续年度放假安排；暂定的到期日随即重算，并记入台账。"""
     common.open_instance()
@@ -373,7 +385,8 @@ def calendar_import(
     schedules = services.import_schedules(text, by=account, now=now, where=str(file))
     changed = services.bring_up_to_date(now)
     years = "、".join(str(s.year) for s in schedules)
-    common.out.print(_("已导入 {years} 年；{n} 项履行随之更新").format(years=years, n=changed))
+    told = {"years": [s.year for s in schedules], "changed": changed}
+    common.tell(told, _("已导入 {years} 年；{n} 项履行随之更新").format(years=years, n=changed), as_json=as_json)
 
 
 @calendar.command("show")

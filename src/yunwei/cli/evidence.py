@@ -11,16 +11,19 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from yunwei.cli.common import FINDING, OK, now, open_instance, out, print_json, summary, table
+from yunwei.cli.common import FINDING, OK, now, open_instance, out, print_json, sign_in, summary, table
 from yunwei.kernel.i18n import _
 
 app = typer.Typer(no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="只输出一个 JSON 对象 (one JSON object)")]
-Actor = Annotated[str, typer.Option("--actor", help="经办账号 (account that acts)")]
+Actor = Annotated[
+    str, typer.Option("--actor", help="经办账号，须以其口令证明 (account that acts, proved by its password)")
+]
+SOFTWARE = "system:cli"
 
 
-@app.command()
+@app.command(help="最新的签名头，以及逾期未送达的地址（有则退出码为 1）。")
 def head(as_json: AsJson = False) -> None:
     """The newest signed head, and the addresses that are overdue (exit 1 when one is)."""
     open_instance()
@@ -40,7 +43,7 @@ def head(as_json: AsJson = False) -> None:
     raise typer.Exit(FINDING if late else OK)
 
 
-@app.command()
+@app.command(help="立即编号、签名，并把签名头送到甲方的地址（有一处未送达则退出码为 1）。")
 def push(as_json: AsJson = False) -> None:
     """Sequence, sign, and bring the client's addresses up to date now (exit 1 when one did not take the head)."""
     open_instance()
@@ -58,25 +61,25 @@ def push(as_json: AsJson = False) -> None:
     raise typer.Exit(OK if all(p.ok for p in tries) else FINDING)
 
 
-@app.command()
+@app.command(help="一次性移交给甲方的：verify.py、密钥指纹、第一个签名头。")
 def handover(
     folder: Annotated[Path, typer.Argument(help="新目录或空目录 (an empty folder)")],
-    actor: Actor = "system:cli",
+    actor: Actor = SOFTWARE,
     as_json: AsJson = False,
 ) -> None:
     """What the client gets once: verify.py, the key's fingerprint, the first head."""
     open_instance()
     from yunwei.ledger import heads
 
-    summary(heads.handover(folder, now(), actor), as_json=as_json)
+    summary(heads.handover(folder, now(), _proved(actor)), as_json=as_json)
 
 
-@app.command()
+@app.command(help="写出一段记录的证据包；导出本身先记入台账。")
 def export(
     to_file: Annotated[Path, typer.Option("--out", help="证据包文件 (bundle file)")],
     start: Annotated[str, typer.Option("--from", help="记录号，或日期 2026-11-01 (number or date)")] = "1",
     end: Annotated[str, typer.Option("--to", help="记录号，或日期（含当日）；缺省到最新 (number or date)")] = "",
-    actor: Actor = "system:cli",
+    actor: Actor = SOFTWARE,
     as_json: AsJson = False,
 ) -> None:
     """Write a bundle of records; the export itself becomes a record first."""
@@ -84,9 +87,14 @@ def export(
     from yunwei.ledger import bundle
 
     first, last = _range(start, end)
-    facts = bundle.export(first, last, to_file, now=now(), actor=actor)
+    facts = bundle.export(first, last, to_file, now=now(), actor=_proved(actor))
     summary(facts, as_json=as_json)
     raise typer.Exit(FINDING if facts["warnings"] else OK)
+
+
+def _proved(actor: str) -> str:
+    """The name that a record of ours carries: an account's only when its password proved it."""
+    return actor if actor == SOFTWARE else str(sign_in(actor).username)
 
 
 def _range(start: str, end: str) -> tuple[int, int | None]:
@@ -113,17 +121,23 @@ def _day(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
 
 
-@app.command()
+@app.command(help="依法删除一个证据文件的内容；留下墓碑与记录，其余照样可核验。")
 def redact(
     commitment: Annotated[str, typer.Argument(help="证据文件的承诺值，可只写开头 (commitment, or its beginning)")],
     reason: Annotated[str, typer.Option(help="删除理由，甲方可见 (shown to the client)")],
+    actor: Actor,
     basis: Annotated[str, typer.Option(help="法律依据或决定文号 (law or decision)")] = "",
-    actor: Actor = "system:cli",
     as_json: AsJson = False,
 ) -> None:
-    """Remove an artifact's content by law; its tombstone and a record stay, and everything still verifies."""
+    """Remove an artifact's content by law; its tombstone and a record stay, and everything still verifies.
+
+    Only 甲方 does it: what would be removed is mostly evidence about the other side's work.
+    """
     open_instance()
     from django.db import transaction
+
+    from yunwei.accounts.models import PartyOf
+    from yunwei.accounts.services import AccountError
 
     from yunwei.ledger import services
     from yunwei.ledger.models import Artifact
@@ -131,12 +145,15 @@ def redact(
     found = list(Artifact.objects.filter(commitment__startswith=commitment)[:2])
     if len(found) != 1 or len(commitment) < 8:
         raise typer.BadParameter(_("没有找到唯一的证据文件；请写承诺值的前 8 位以上"))
+    account = sign_in(actor)
+    if account.party != PartyOf.A:
+        raise AccountError(_("证据文件由甲方决定删除"), where=actor)
     with transaction.atomic():
-        intake = services.redact(found[0], reason, at=now(), actor=actor, basis=basis)
+        intake = services.redact(found[0], reason, at=now(), actor=account.username, basis=basis)
     summary({"commitment": found[0].commitment, "record": services.acknowledge(intake.pk, now())}, as_json=as_json)
 
 
-@app.command()
+@app.command(help="页面所示的各行是否都出自台账；列出不符之处（退出码为 1）。")
 def audit(as_json: AsJson = False) -> None:
     """Whether every row that pages show follows from the ledger; names those that do not (exit 1)."""
     open_instance()
@@ -154,7 +171,7 @@ def audit(as_json: AsJson = False) -> None:
     raise typer.Exit(FINDING if found else OK)
 
 
-@app.command()
+@app.command(help="以独立的 Python 运行甲方手里的同一个 verify.py；输出与退出码都是它的。")
 def verify(
     bundle: Annotated[Path, typer.Argument(help="证据包 (bundle)")],
     key_fingerprint: Annotated[str, typer.Option(help="移交时的密钥指纹；缺省为本实例的 (as handed over)")] = "",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from yunwei.inspect.observation import DeviceResult
 
 JSON = Any
+Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
 collector = typer.Typer(no_args_is_help=True)
 PORTS = {"snmp": 161, "redfish": 443, "ssh": 22, "local": 0}
 #: what is asked for at the terminal; the second of each pair is not shown
@@ -37,7 +38,7 @@ def inspect(
     vendor: Annotated[str, typer.Option(help="厂商文件，缺省自动识别 (vendor file)")] = "",
     deep: Annotated[bool, typer.Option(help="Redfish 深度巡检 (deep profile)")] = False,
     budget: Annotated[float, typer.Option(help="时间预算，秒 (seconds)")] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Json = False,
 ) -> None:
     """Look at one device and print its observations, each with the OID, URI or check that it came from.
 
@@ -157,16 +158,17 @@ def _figure(value: object) -> str:
 # --- collectors elsewhere
 
 
-@collector.command("init")
+@collector.command("init", help="建立采集端目录与密钥，输出要交给平台的公钥指纹。")
 def init(
     home: Annotated[Path, typer.Argument(help="采集端目录 (folder of the collector)")],
     platform: Annotated[Path, typer.Option(help="平台公钥 platform.pub (the platform's public key)")],
+    as_json: Json = False,
 ) -> None:
     """Make a collector's folder and key; prints the public key to hand over to the platform."""
     from yunwei.gm import sm2
     from yunwei.inspect.collect.job import JobError
 
-    public = sm2.PublicKey.from_pem(platform.read_bytes())
+    public = sm2.PublicKey.from_pem(_bytes(platform))
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = home / "collector.pem"
     if key.exists():
@@ -176,15 +178,15 @@ def init(
         f.write(private.to_pem())
     (home / "platform.pub").write_bytes(public.to_pem())
     (home / "collector.pub").write_bytes(private.public.to_pem())
-    common.summary({"collector": private.public.fingerprint, "platform": public.fingerprint}, as_json=False)
+    common.summary({"collector": private.public.fingerprint, "platform": public.fingerprint}, as_json=as_json)
 
 
-@collector.command("run")
+@collector.command("run", help="执行一个任务文件，写出要带回的签名结果；不需要实例和数据库。全部无应答时退出码为 3。")
 def run(
     job_file: Annotated[Path, typer.Argument(help="任务文件 (job file)")],
     out: Annotated[Path, typer.Option(help="结果文件 (result file)")],
     home: Annotated[Path, typer.Option(help="采集端目录 (folder of the collector)", envvar="YUNWEI_COLLECTOR")],
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Json = False,
 ) -> None:
     """Do the job of a file and write its signed result to bring back. Needs neither instance nor database."""
     from yunwei.gm import sm2
@@ -221,34 +223,37 @@ def _bytes(path: Path) -> bytes:
         raise YunweiError(_("文件读不出"), where=str(path), hint=error.strerror or "") from None
 
 
-@collector.command("key")
-def key(out: Annotated[Path, typer.Option(help="写到 (write to)")] = Path("platform.pub")) -> None:
+@collector.command("key", help="写出平台公钥，带到别处的采集端。")
+def key(
+    out: Annotated[Path, typer.Option(help="写到 (write to)")] = Path("platform.pub"), as_json: Json = False
+) -> None:
     """Write the platform's public key, to be carried to a collector elsewhere."""
     common.open_instance()
     from yunwei.inspect import keys
 
     out.write_bytes(keys.platform().public.to_pem())
-    common.summary({"platform": keys.platform().public.fingerprint, "out": str(out)}, as_json=False)
+    common.summary({"platform": keys.platform().public.fingerprint, "out": str(out)}, as_json=as_json)
 
 
-@collector.command("trust")
+@collector.command("trust", help="此后该区域的任务以文件交给这个采集端，只认它的签名。")
 def trust(
     zone: Annotated[str, typer.Argument(help="区域代码 (zone)")],
     public: Annotated[Path, typer.Argument(help="采集端公钥 collector.pub")],
+    as_json: Json = False,
 ) -> None:
     """From now on the zone's jobs go to that collector by file, and only its signature counts."""
     common.open_instance()
     from yunwei.inspect import keys
 
     fingerprint = keys.trust(zone, _bytes(public), now=common.now())
-    common.summary({"zone": zone, "collector": fingerprint}, as_json=False)
+    common.summary({"zone": zone, "collector": fingerprint}, as_json=as_json)
 
 
-@collector.command("take")
-def take(result: Annotated[Path, typer.Argument(help="带回的结果文件 (result file)")]) -> None:
+@collector.command("take", help="收入带回的结果；核对签名、运行与任务。")
+def take(result: Annotated[Path, typer.Argument(help="带回的结果文件 (result file)")], as_json: Json = False) -> None:
     """Take in a result that was brought back; its signature, run and job are checked."""
     common.open_instance()
     from yunwei.inspect import services
 
     taken = services.bring(_bytes(result), now=common.now())
-    common.summary({"taken": taken}, as_json=False)
+    common.summary({"taken": taken}, as_json=as_json)
