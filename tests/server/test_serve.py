@@ -1,0 +1,140 @@
+"""`yunwei serve`: all processes of one machine, started together and ended together, by their ids."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.test_instance import init, yunwei
+
+pytestmark = pytest.mark.component
+
+
+def wait(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def descendants(pid: int) -> list[int]:
+    """All living processes below one, by /proc."""
+    below: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            below.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found, todo = [], [pid]
+    while todo:
+        children = below.get(todo.pop(), [])
+        found += children
+        todo += children
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Served:
+    """A served instance and what is known of its processes."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))}
+        env["YUNWEI_INSTANCE"] = str(folder)
+        command = [sys.executable, "-m", "yunwei.cli.main", "serve"]
+        self.log = (folder / "serve.log").open("wb")
+        self.process = subprocess.Popen(command, env=env, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+        wait(lambda: self.answers() or self.process.poll() is not None, "the console")
+        assert self.process.poll() is None, (folder / "serve.log").read_text()
+        wait(self.has_worker, "the worker")
+        self.children = descendants(self.process.pid)
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/login", timeout=2) as page:
+                return page.status == 200
+        except OSError:
+            return False
+
+    def has_worker(self) -> bool:
+        with sqlite3.connect(self.folder / "data" / "yunwei.sqlite3", timeout=10) as db:
+            return bool(db.execute("SELECT count(*) FROM runs_worker").fetchone()[0])
+
+    def child(self, words: str) -> int:
+        """The process whose command line has these words."""
+        for pid in self.children:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if re.search(words, line):
+                return pid
+        raise AssertionError(f"no child {words}")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served") / "site"
+    assert init(folder).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def served(site: Path, tmp_path: Path) -> Iterator[Served]:
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder)
+    port = free_port()
+    settings = (folder / "yunwei.toml").read_text()
+    (folder / "yunwei.toml").write_text(re.sub(r"port = \d+", f"port = {port}", settings))
+    served = Served(folder, port)
+    yield served
+    if served.process.poll() is None:
+        served.process.terminate()
+        served.process.wait(30)
+    served.log.close()
+
+
+def test_one_signal_ends_everything_and_a_second_worker_is_refused(served: Served):
+    assert len(served.children) >= 4, "controls, worker, gunicorn and its worker"
+    second = yunwei("worker", instance=served.folder)
+    assert second.returncode == 2
+    assert "已经有一个工作进程" in second.stderr
+    served.process.send_signal(signal.SIGTERM)
+    assert served.process.wait(40) == 0
+    wait(lambda: not any(alive(pid) for pid in served.children), "the end of all children", seconds=10)
+
+
+def test_a_worker_that_dies_ends_the_platform_loudly(served: Served):
+    os.kill(served.child(r"yunwei\.server\.worker"), signal.SIGKILL)
+    assert served.process.wait(40) == 2
+    assert "worker-1" in (served.folder / "serve.log").read_text()
+    wait(lambda: not any(alive(pid) for pid in served.children), "the end of all children", seconds=10)
+
+
+def test_a_serve_that_is_killed_leaves_nothing_behind(served: Served):
+    served.process.kill()
+    served.process.wait(10)
+    wait(lambda: not any(alive(pid) for pid in served.children), "the end of all children", seconds=20)
