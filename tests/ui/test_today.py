@@ -177,6 +177,9 @@ def test_the_end_of_a_month_belongs_to_that_month(people, at_the_day):
     cells = dict(zip(found.months, found.rows[0].cells, strict=False))
     assert cells["9月"].level == "h5"
     assert cells["10月"].level == "hn"
+    Occurrence.objects.update(settled_at=end - timedelta(days=45))
+    cells = dict(zip(found.months, year.heat(folder(), None, scene.NOW, zone).rows[0].cells, strict=False))
+    assert (cells["8月"].level, cells["9月"].level) == ("h5", "hn"), "done before its time: the month it was done in"
 
 
 @pytest.mark.parametrize(
@@ -321,3 +324,13 @@ def test_a_head_that_nobody_received_is_not_told_as_delivered(client: Client, pe
     assert "送达甲方 2026-11-26 10:30" in text_of(client.get("/").content.decode())
     heads.HeadPush.objects.update(at=scene.NOW - timedelta(hours=2))
     assert "逾期，自 2026-11-26 08:30" in text_of(client.get("/").content.decode())
+
+
+def test_what_waits_for_the_other_side_is_said(client: Client, people, at_the_day):
+    from yunwei.duties import services as duties
+
+    scene.play(people, assets=5)
+    row = Occurrence.objects.get(obligation="S1.2", period="2026-11-26")
+    duties.state_proof(row.pk, statement="查过", file=duties.File("p.txt", b"x"), by=people["b_manager"], now=scene.NOW)
+    client.force_login(people["a_manager"])
+    assert "已举证，待对方确认" in text_of(client.get("/").content.decode())

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Count, Q, When, Window
+from django.db.models import Case, Count, Exists, OuterRef, Q, When, Window
 from django.utils.translation import gettext as _
 
 from yunwei.contract import openitems
 from yunwei.contract.schema import ApprovedPlan, Folder, Instalment, Kind, Obligation
 from yunwei.desk.models import Ticket
-from yunwei.duties.models import Occurrence, State, TriggerEvent
+from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State, TriggerEvent
 from yunwei.duties.web import words
 from yunwei.duties.web.looked import Sweep
 
@@ -48,6 +48,7 @@ class Duty:
     tone: str
     due: str
     note: str
+    pending: str  # what the other side has to answer
     who: str
     counts: bool
     evidence: int | None
@@ -120,14 +121,27 @@ def duties(folder: Folder, now: datetime, start: datetime, end: datetime, zone: 
         Occurrence.objects.filter(due_at__gt=start, obligation__in=known)
         .filter(Q(due_at__lte=end) | Q(settled_at__gte=start) | Q(state=State.RUNNING))
         .exclude(_event() | Q(kind=Kind.PAY.value))
-        .annotate(all=Window(Count("id")))
+        .annotate(
+            all=Window(Count("id")),
+            stated=Exists(ManualProof.objects.filter(occurrence=OuterRef("pk"), confirmed__isnull=True)),
+            claimed=Exists(Claim.objects.filter(occurrence=OuterRef("pk"), state=ClaimState.CLAIMED)),
+            contested=Exists(Claim.objects.filter(occurrence=OuterRef("pk"), state=ClaimState.DISPUTED)),
+        )
         .order_by(order, "due_at", "id")[:DUTIES]
     )
-    shown = [_duty(known[row.obligation], row, now, zone) for row in rows]
+    shown = [
+        _duty(known[row.obligation], row, _pending(row.stated, row.claimed, row.contested), now, zone) for row in rows
+    ]
     return shown, rows[0].all if rows else 0
 
 
-def _duty(obligation: Obligation, row: Occurrence, now: datetime, zone: ZoneInfo) -> Duty:
+def _pending(stated: bool, claimed: bool, contested: bool) -> str:
+    """What waits for the other side."""
+    words_for = ((contested, _("争议")), (stated, _("已举证，待对方确认")), (claimed, _("主张待答复")))
+    return " · ".join(word for is_so, word in words_for if is_so)
+
+
+def _duty(obligation: Obligation, row: Occurrence, pending: str, now: datetime, zone: ZoneInfo) -> Duty:
     note = row.detail
     if not row.counts:
         note = " · ".join(part for part in (row.why or _("不计分"), note) if part)
@@ -140,6 +154,7 @@ def _duty(obligation: Obligation, row: Occurrence, now: datetime, zone: ZoneInfo
         tone=TONE[State(row.state)],
         due=words.due(row.due_at, now, zone) if row.due_at else "—",
         note=note,
+        pending=pending,
         who=_("责任：{who}").format(who=words.cause(row.cause)) if blamed else "",
         counts=row.counts,
         evidence=row.evidence,

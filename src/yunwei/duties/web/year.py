@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, DateTimeField, ExpressionWrapper, F
+from django.db.models import Case, Count, DateTimeField, ExpressionWrapper, F, When
 from django.db.models.functions import TruncMonth
 from django.utils.translation import gettext as _
 
@@ -55,8 +55,10 @@ def heat(folder: Folder, plan: ApprovedPlan | None, now: datetime, zone: ZoneInf
     """Obligations × months of the term: what share of what was settled was kept. One query."""
     span = period.duty_span(folder.contract)
     months = _months(span.start, span.end)
-    # what is due at the end of a month is due at the next midnight: it belongs to the month that ended
-    ended = ExpressionWrapper(F("due_at") - timedelta(seconds=1), output_field=DateTimeField())
+    # what is due at the end of a month is due at the next midnight: it belongs to the month that ended; and what was
+    # done before its time belongs to the month it was done in
+    due = ExpressionWrapper(F("due_at") - timedelta(seconds=1), output_field=DateTimeField())
+    ended = Case(When(settled_at__lt=F("due_at"), then=F("settled_at")), default=due, output_field=DateTimeField())
     rows = (
         Occurrence.objects.filter(counts=True, due_at__isnull=False)
         .annotate(month=TruncMonth(ended, tzinfo=zone))
