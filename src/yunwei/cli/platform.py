@@ -14,15 +14,16 @@ from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 
 account = typer.Typer(no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
 
 
 def register(app: typer.Typer) -> None:
     """Add this file's commands to the main command."""
-    app.command()(init)
-    app.command()(serve)
-    app.command()(worker)
-    app.command()(doctor)
-    app.command()(demo)
+    app.command(help="建立一个实例：设置、密钥、合同、首批账号、数据库与证据库、引擎的表。")(init)
+    app.command(help="在本机运行实例：网页、工作进程与阳性对照设备；Ctrl-C 全部结束。")(serve)
+    app.command(help="运行一个工作进程：义务、流程、台账编号、签名头送达；PostgreSQL 上可启动多个。")(worker)
+    app.command(help="检查实例与本机：什么正常、缺什么、怎么办；有故障时退出码为 1。")(doctor)
+    app.command(help="在实验设备上演一个合同日：执行今日义务，然后打开控制台；--once 只打印小结。")(demo)
     app.add_typer(account, name="account", help="账号 (accounts)")
 
 
@@ -42,7 +43,7 @@ def init(
     database: Annotated[str, typer.Option(help="postgres://…；缺省为内嵌 SQLite")] = "",
     heads: Annotated[str, typer.Option(help="甲方掌握的证据链头存放处 (address the client controls)")] = "",
     port: Annotated[int, typer.Option(help="控制台端口 (console port)")] = 8600,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make an instance: settings, keys, contract, first accounts, database, artifacts, the engine's schema.
 
@@ -116,7 +117,7 @@ def worker() -> None:
     server.work()
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def doctor(as_json: Json = False) -> None:
     """Look at the instance and the machine: what works, what is missing, what to do about it. Exit 1 on a fault."""
     from yunwei.server import doctor as examiner
 
@@ -132,8 +133,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         raise typer.Exit(common.FINDING)
 
 
-@account.command("list")
-def account_list(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+@account.command("list", help="全部账号及其角色与单位。")
+def account_list(as_json: Json = False) -> None:
     """All accounts with role and organisation."""
     common.open_instance()
     from yunwei.accounts.models import Account
@@ -159,13 +160,14 @@ def account_list(as_json: Annotated[bool, typer.Option("--json")] = False) -> No
     )
 
 
-@account.command("add")
+@account.command("add", help="建立账号：先读系统管理员的口令，再读新账号的口令（终端或标准输入）。")
 def account_add(
     username: str,
     name: Annotated[str, typer.Option(help="显示名 (display name)")],
     role: Annotated[str, typer.Option(help="角色 (role)")],
     organisation: Annotated[str, typer.Option(help="单位代码 (organisation code)")],
     by: Annotated[str, typer.Option(help="经办账号，须为系统管理员 (acting account)")],
+    as_json: Json = False,
 ) -> None:
     """Add an account: the system officer's password, then the new account's, are asked for or read from stdin."""
     common.open_instance()
@@ -179,7 +181,7 @@ def account_add(
     if unit is None:
         known = "、".join(Organisation.objects.values_list("code", flat=True))
         raise AccountError(_("没有单位“{code}”").format(code=organisation), hint=known)
-    create_account(
+    made = create_account(
         username=username,
         display_name=name,
         role=role,
@@ -188,7 +190,8 @@ def account_add(
         by=by,
         now=common.now(),
     )
-    common.out.print(_("已建立账号 {name}").format(name=username))
+    told = {"username": made.username, "role": made.role, "organisation": organisation, "active": made.is_active}
+    common.tell(told, _("已建立账号 {name}").format(name=username), as_json=as_json)
 
 
 def demo(
