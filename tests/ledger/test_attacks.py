@@ -259,3 +259,20 @@ def test_nothing_but_data_is_in_a_bundle(tmp_path):
         names = z.namelist()
         assert all(n.endswith((".json", ".jsonl")) or n.startswith("artifacts/") for n in names)
         assert json.loads(z.read("manifest.json"))["format"] == "yunwei-bundle/1"
+
+
+def test_a_record_that_claims_another_time_is_pointed_out(tmp_path):
+    """Slipped in today, dated last spring; signed like any other, so only the heads around it tell."""
+    fill(10)
+    claim(11, NOW - timedelta(days=200))
+    claim(12, NOW + timedelta(seconds=20))
+    claim(13, NOW + timedelta(days=2))
+    services.sequence(NOW + timedelta(seconds=30))
+    findings, facts = check(write(tmp_path / "b.zip"))
+    assert findings == []
+    assert (facts["doubtful_times"], facts["doubtful_records"]) == (2, [11, 13])
+
+
+def test_honest_times_are_not_doubted(tmp_path):
+    fill(30)
+    assert "doubtful_times" not in check(write(tmp_path / "b.zip"))[1]

@@ -326,3 +326,19 @@ def test_a_zip_bomb_code_and_strangers_are_refused(tmp_path):
     for junk in (b"", b"PK\x03\x04", good[: len(good) // 2], os.urandom(2000)):
         (tmp_path / "junk").write_bytes(junk)
         assert first(tmp_path / "junk") is not None
+
+
+def test_an_instance_that_was_moved_still_knows_what_its_own_folder_holds(settings, tmp_path):
+    """A relative address: restored elsewhere, the next head still comes with the proof from the last one."""
+    settings.YUNWEI = {"ledger": {"push": ["heads"]}}
+    one, two = tmp_path / "one", tmp_path / "two"
+    settings.INSTANCE = one
+    keys.create(one)
+    fill(5)
+    heads.push(NOW + timedelta(minutes=1))
+    assert witness(tmp_path, one / "heads") == (0, [])
+    shutil.copytree(one, two)
+    settings.INSTANCE = two
+    claim(6)
+    heads.push(NOW + timedelta(minutes=2))
+    assert witness(tmp_path, two / "heads") == (0, [])

@@ -138,7 +138,6 @@ def redact(
 
     from yunwei.accounts.models import PartyOf
     from yunwei.accounts.services import AccountError
-
     from yunwei.ledger import services
     from yunwei.ledger.models import Artifact
 

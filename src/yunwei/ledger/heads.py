@@ -39,9 +39,14 @@ class Overdue:
 
 
 def addresses() -> list[str]:
-    """Where heads are pushed: `[ledger] push` of yunwei.toml; relative folders lie in the instance."""
-    configured = getattr(settings, "YUNWEI", {}).get("ledger", {}).get("push", ["heads"])
-    return [str(keys.instance() / folder) for folder in configured]
+    """Where heads are pushed: `[ledger] push` of yunwei.toml, as it stands there, so that an instance that was moved
+    still knows what each address holds. Relative folders lie in the instance (`folder_of`)."""
+    return [str(folder) for folder in getattr(settings, "YUNWEI", {}).get("ledger", {}).get("push", ["heads"])]
+
+
+def folder_of(address: str) -> Path:
+    """The folder of an address."""
+    return keys.instance() / address
 
 
 def push(now: datetime) -> list[HeadPush]:
@@ -89,7 +94,7 @@ def overdue(now: datetime) -> list[Overdue]:
 def _push_one(address: str, newest: Head, now: datetime) -> HeadPush:
     problem = ""
     try:
-        write_head(Path(address) / file_name(newest), newest, _linked(address))
+        write_head(folder_of(address) / file_name(newest), newest, _linked(address))
     except LedgerError as e:
         problem = str(e)
     return HeadPush.objects.create(address=address, head=newest, at=now, ok=not problem, problem=problem[:300])

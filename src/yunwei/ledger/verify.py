@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import bisect
 import contextlib
 import hashlib
 import json
@@ -35,6 +36,7 @@ if TYPE_CHECKING:  # Python 3.8 could not run these lines
     Jacobian = tuple[int, int, int]
     Outcome = tuple[list["Bad"], dict[str, Any]]
 
+DOUBTFUL = timedelta(hours=1)  # heads are signed at least hourly: a record should not claim an earlier time than that
 MAX_LINE, MAX_JSON, MAX_BYTES = 32 << 20, 64 << 20, 8 << 30
 # fmt: off
 MALFORMED = (  # what zipfile, json and our own reading raise on garbage (RecursionError is a RuntimeError)
@@ -393,6 +395,7 @@ class Check:
         self.findings: list[Bad] = []
         self.facts: dict[str, Any] = {}
         self.max_bytes, self.linked = max_bytes, 0
+        self.doubtful: list[int] = []
 
     def run(self) -> list[Bad]:
         """All findings, the first one first."""
@@ -433,6 +436,7 @@ class Check:
     def heads(self) -> None:
         """All heads signed, chained, in order; the newest stands for the whole log."""
         self.list, self.newest = [Head(h) for h in self.bundle.lines("heads.jsonl")], Head(self.proofs["newest"])
+        self.sizes = sorted(h.size for h in self.list)
         older = None
         for head in [*self.list, self.newest]:
             try:
@@ -492,6 +496,20 @@ class Check:
         if body.get("kind") == "ledger.redacted":
             self.redacted[body["data"]["commitment"]] = seq
 
+    def dated(self, seq: int, body: dict[str, Any]) -> None:
+        """Count records that claim another time than the heads around them allow: entered long after the fact, or before.
+
+        No finding, because an honest machine that stood still also enters late; people look at these."""
+        place = bisect.bisect_left(self.sizes, seq)
+        older = self.list[place - 1] if place else None
+        newer = self.list[place] if place < len(self.list) else None
+        try:
+            at = when(body["at"])
+        except MALFORMED:
+            return
+        if (older and older.at - at > DOUBTFUL) or (newer and at - newer.at > DOUBTFUL):
+            self.doubtful.append(seq)
+
     def entries(self) -> None:
         """Grow the tree record by record and compare it with each head on the way."""
         size, wanted, held = self.first - 1, [], [h for h in self.list if h.size >= self.first - 1]
@@ -506,6 +524,7 @@ class Check:
                 raise Bad("missing", f"记录 {size + 1}", f"缺失或次序被改（其后是记录 {seq}）", size + 1)
             body, leaf = self.record(row, f"记录 {seq}")
             self.learn(seq, body)
+            self.dated(seq, body)
             wanted += [(seq, a) for a in body.get("artifacts", [])]
             add(peaks, size, leaf)
             size += 1
@@ -525,6 +544,8 @@ class Check:
         self.facts.update(
             {"from": self.first, "to": self.last, "artifacts": len({a["commitment"] for _s, a in wanted})}
         )
+        if self.doubtful:
+            self.facts.update({"doubtful_times": len(self.doubtful), "doubtful_records": self.doubtful[:50]})
         for head in self.known:
             self.link(head)
 
