@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -49,17 +50,20 @@ def cluster() -> Iterator[str]:
         **quiet,
     )
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=60"
+    # not in /dev/shm: it may be missing or tiny in a container, and a server that is cut off leaves files there
+    options += " -c dynamic_shared_memory_type=mmap"
     ctl = [*prefix, bin_ / "pg_ctl", "-D", data, "-w"]
     subprocess.run([*ctl, "-o", options, "-l", folder / "log", "start"], check=True, **quiet)
     try:
         yield f"postgresql://yunwei@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([*ctl, "-m", "immediate", "stop"], check=False, **quiet)
+        subprocess.run([*ctl, "-m", "fast", "stop"], check=False, **quiet)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> int:
     command = sys.argv[sys.argv.index("--") + 1 :]
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that the server ends with us
     with cluster() as url:
         return subprocess.run(command, env={**os.environ, "YUNWEI_TEST_DATABASE": url}, check=False).returncode
 
