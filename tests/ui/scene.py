@@ -90,7 +90,7 @@ def _fault(asset: Asset, at: datetime) -> None:
     told = ledger.record("inspect.finding.opened", asset.code, {}, at=at, actor="system:inspect")
     Finding.objects.create(
         asset=asset, key="fan/1:state", component="fan/1", kind="state", name=f"{asset.name} 风扇 1", severity="critical",
-        value="0", raw="failed", limit="device: warn<=900 crit<=600", opened_at=at, last_seen_at=at, evidence=told.pk,
+        value="0", raw="failed", limit="device: warn<=900 crit<=600", opened_at=at, last_seen_at=at, times=2, evidence=told.pk,
     )  # fmt: skip
 
 

@@ -132,6 +132,8 @@ def test_every_control_has_a_name_and_every_region_too(open_page):
 def test_a_refresh_comes_by_itself_and_leaves_the_reader_in_place(open_page):
     watched = open_page("phone")
     page = watched.log_in()
+    assert page.locator("#heat-rows").evaluate("e => e.scrollLeft > 0"), "a phone begins at this month"
+    assert page.locator("#year").evaluate("e => e.scrollLeft > 0"), "and at today"
     page.locator("#heat-rows").evaluate("e => e.scrollLeft = 120")
     page.locator("#heat-rows").focus()
     Finding.objects.filter(pk=Finding.objects.order_by("pk").values("pk")[:1]).update(name="换了名字的风扇")
@@ -169,6 +171,17 @@ def test_the_keyboard_reaches_the_text_and_the_theme(open_page):
     assert page.evaluate("document.activeElement.id") == "main"
     page.keyboard.press("t")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_paper_is_light(open_page):
+    page = open_page().log_in()
+    page.keyboard.press("t")
+    themes = page.evaluate(
+        """() => { const seen = []; const now = () => seen.push(document.documentElement.dataset.theme); now();
+          window.dispatchEvent(new Event('beforeprint')); now(); window.dispatchEvent(new Event('afterprint')); now();
+          return seen; }"""
+    )
+    assert themes == ["dark", "light", "dark"]
 
 
 def test_english_has_no_chinese_left_but_names(open_page, english):

@@ -16,7 +16,12 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "t") document.querySelector("[data-theme-toggle]")?.click();
 });
 
-// The year line of a narrow screen begins at today, not at the signature.
+// Paper is light whatever the screen is.
+let screen = "";
+window.addEventListener("beforeprint", () => { screen = root.dataset.theme; root.dataset.theme = "light"; });
+window.addEventListener("afterprint", () => { root.dataset.theme = screen; });
+
+// On a narrow screen the year line and the heat map begin at today, not at the signature.
 for (const line of document.querySelectorAll("[data-center]")) {
   line.scrollLeft = Number(line.dataset.center) * line.scrollWidth - line.clientWidth / 2;
 }
