@@ -94,6 +94,22 @@ def test_bombs_end_as_a_problem(spoil: Spoil, content: str) -> None:
     assert time.process_time() - start < 5
 
 
+def test_a_device_or_pipe_in_the_place_of_a_file(spoil: Spoil) -> None:
+    made = spoil("plan.yaml", "version: 1", "version: 1")
+    (made / "plan.yaml").unlink()
+    (made / "plan.yaml").symlink_to("/dev/zero")
+    assert codes(made) == {"file.unreadable"}
+    (made / "plan.yaml").unlink()
+    os.mkfifo(made / "plan.yaml")
+    assert codes(made) == {"file.unreadable"}
+
+
+@pytest.mark.parametrize("target", ["NaN", "Infinity", "0", "-1", "1e-9", "0.001", "100.01"])
+def test_a_target_that_nothing_could_miss_is_no_target(spoil: Spoil, target: str) -> None:
+    made = spoil("plan.yaml", "coverage_target: 100", f"coverage_target: {target}")
+    assert "plan.coverage" in codes(made)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_an_unreadable_file(spoil: Spoil) -> None:
     made = spoil("plan.yaml", "version: 1", "version: 1")

@@ -18,6 +18,7 @@ from yunwei.contract import plans
 from yunwei.contract.schema import Basis, Cadence, Selector
 from yunwei.duties import services
 from yunwei.duties.errors import DutyError
+from yunwei.duties.models import Occurrence
 from yunwei.runs.models import Run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("contract", "procedures")]
@@ -102,3 +103,11 @@ def test_officers_and_strangers_import_no_calendar_and_the_vendor_replaces_none(
     with pytest.raises(DutyError):
         services.import_schedules(SCHEDULE_2027, by=people.vendor_colleague, now=now)
     services.import_schedules(SCHEDULE_2027, by=people.client, now=now)
+
+
+def test_seeing_nothing_reaches_no_target(people: People, assets: list[Asset]) -> None:
+    approved(people)
+    services.tick(at(MORNING))
+    Occurrence.objects.filter(obligation="look-day").update(coverage_target=0)
+    finish(LOOK, {"coverage": {"agreed": 10, "proven": 0, "causes": {"unknown": 10}}}, "2026-03-03 09:00")
+    assert row(LOOK).state == "unproven"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from math import isfinite
 
 import msgspec
@@ -12,7 +13,7 @@ from yunwei.contract.folder import Problem
 from yunwei.contract.schema import Basis, Folder, Limit, Plan
 from yunwei.kernel.i18n import _
 
-FULL = 100
+FULL, FINEST = 100, Decimal("0.01")
 #: how many times a year at most, to compare two cadences
 TIMES_A_YEAR = {"day": 366, "working_day": 262, "week": 53, "month": 12, "quarter": 4, "year": 1, "once": 0}
 PLAN_BASES = frozenset({Basis.PLAN, Basis.PLATFORM})
@@ -38,8 +39,9 @@ def lines(f: Findings) -> None:
         if line.obligation not in f.obligations:
             message = _("没有义务 {id}").format(id=line.obligation)
             f.add(PLAN, (*at, "obligation"), "plan.unknown_obligation", message)
-        if not 0 < line.coverage_target <= FULL:
-            message = _("覆盖目标应大于 0、不超过 100：{value}").format(value=line.coverage_target)
+        # finer than it is kept, a target would round down to nothing
+        if not line.coverage_target.is_finite() or not FINEST <= line.coverage_target <= FULL:
+            message = _("覆盖目标应不小于 0.01、不超过 100：{value}").format(value=line.coverage_target)
             f.add(PLAN, (*at, "coverage_target"), "plan.coverage", message)
         if line.cadence:
             cadence_form(f, PLAN, (*at, "cadence"), line.cadence)

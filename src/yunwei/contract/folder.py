@@ -6,6 +6,7 @@ number 5.1. Only free-form terms of a plan line, whose type is open, follow YAML
 
 from __future__ import annotations
 
+import stat
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -112,6 +113,13 @@ class Loaded:
         return 0
 
 
+def _unfit(name: str, *, regular: bool) -> Problem:
+    """Why a file is not read: a device or pipe in its place never ends or never begins; what is too big blows up."""
+    if not regular:
+        return Problem(name, 0, "file.unreadable", _("不是普通文件"))
+    return Problem(name, 0, "yaml.too_big", _("文件太大，上限 4 MB"))
+
+
 def load(directory: Path | str) -> Folder:
     """The contract folder as data. Raises `ContractError` with all structural problems; meaning is `check.check`."""
     loaded = read(Path(directory))
@@ -200,8 +208,9 @@ class _File:
 
     def _compose(self, path: Path) -> yaml.Node | None:
         try:
-            if path.stat().st_size > MAX_BYTES:
-                self.problems.append(Problem(self.name, 0, "yaml.too_big", _("文件太大，上限 4 MB")))
+            facts = path.stat()
+            if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_BYTES:
+                self.problems.append(_unfit(self.name, regular=stat.S_ISREG(facts.st_mode)))
                 return None
             node: yaml.Node | None = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
         except FileNotFoundError:

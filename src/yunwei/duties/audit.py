@@ -105,7 +105,7 @@ class Occurrences:
             return
         judged = self.judged.get(known.run, {})
         agreed, proven = int(judged.get("agreed", 0)), int(judged.get("proven", 0))
-        if agreed <= 0 or Decimal(proven) * 100 < row.coverage_target * agreed:
+        if agreed <= 0 or proven <= 0 or Decimal(proven) * 100 < row.coverage_target * agreed:
             said = _("覆盖 {proven}/{agreed}").format(proven=proven, agreed=agreed)
             yield Difference(ROOM, row.key, "state", f"{row.state} ≥{row.coverage_target}%", said, known.number)
 

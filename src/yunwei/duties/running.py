@@ -230,7 +230,7 @@ def _by_coverage(row: Occurrence, run_state: str, outcome: Mapping[str, JSON]) -
     detail = _("覆盖 {proven}/{agreed}，目标 {target}%").format(
         proven=proven, agreed=agreed, target=f"{row.coverage_target.normalize():f}"
     )
-    if Decimal(proven) * 100 >= row.coverage_target * agreed:
+    if proven > 0 and Decimal(proven) * 100 >= row.coverage_target * agreed:  # seeing nothing reaches no target
         return Verdict.PASS, "", detail
     return Verdict.UNPROVEN, _cause(figures.get("causes") or {}), detail
 

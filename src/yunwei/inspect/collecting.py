@@ -7,6 +7,7 @@ permitted to move files between the zones does so.
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from yunwei.inspect import jobs, keys
-from yunwei.inspect.collect.job import JobError, read_job, read_result, run_job, write_job, write_result
+from yunwei.inspect.collect.job import MAX_FILE, JobError, read_job, read_result, run_job, write_job, write_result
 from yunwei.inspect.observation import Job
 from yunwei.ledger.keys import instance
 from yunwei.runs import services as runs
@@ -81,7 +82,9 @@ def _files(job: Job) -> tuple[Path, Path]:
 def _brought(file: Path, job: Job) -> bytes | None:
     """The result in the inbox, None while there is none. What the collector did not sign is set aside, not believed."""
     try:
-        payload = file.read_bytes()
+        facts = file.stat()
+        fits = stat.S_ISREG(facts.st_mode) and facts.st_size <= MAX_FILE
+        payload = file.read_bytes() if fits else b""
     except FileNotFoundError:
         return None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +39,10 @@ class Source(NamedTuple):
 def load(path: Path) -> Source:
     """The lines of a .txt or .docx. Raises `ReaderError` or `kernel.archive.ArchiveError`, never anything else."""
     try:
-        size = path.stat().st_size
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise ReaderError(_("打不开文件"), where=str(path), hint=_("不是普通文件"))
+        size = facts.st_size
         content = path.read_bytes() if size <= 4 * MAX_TEXT else b""
     except (OSError, ValueError) as e:
         raise ReaderError(_("打不开文件"), where=str(path), hint=_("请检查路径和权限")) from e

@@ -38,6 +38,8 @@ JSON = Any
 KIND_JOB, KIND_RESULT = "yunwei.job.v1", "yunwei.result.v1"
 #: bytes of an unpacked body; a chunk of 500 deep BMCs is about 60 MiB
 MAX_BODY = 512 << 20
+#: bytes of a file: what such a body packs to, with room
+MAX_FILE = 128 << 20
 
 
 class JobError(YunweiError):
@@ -141,6 +143,8 @@ def signer_of(data: bytes) -> str:
 
 def _outer(data: bytes) -> tuple[dict[str, str], bytes, bytes]:
     """A file's fields, packed body and signature."""
+    if len(data) > MAX_FILE:
+        raise JobError(_("文件过大"), hint=_("上限 {n} MB").format(n=MAX_FILE >> 20))
     try:
         file = msgspec.json.decode(data, type=dict[str, str])
         body = base64.b64decode(file["body"], validate=True)
