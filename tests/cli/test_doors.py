@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -94,3 +96,25 @@ def test_no_instance_is_usage() -> None:
     done = run("account", "list")
     assert done.returncode == 2
     assert "YUNWEI_INSTANCE" in done.stderr
+
+
+def test_a_demo_whose_port_is_taken_says_so_before_it_does_anything(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run("demo", "--folder", str(tmp_path / "demo"), "--port", port)
+    assert done.returncode == 2
+    assert port in done.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_demo_that_runs_is_not_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / instance.SETTINGS).write_text("demo = true\n")
+    with (tmp_path / "data" / "worker.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run("demo", "--once", "--folder", str(tmp_path))
+    assert done.returncode == 2
+    assert str(tmp_path) in done.stderr
+    assert (tmp_path / instance.SETTINGS).exists()

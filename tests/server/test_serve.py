@@ -122,6 +122,10 @@ def test_one_signal_ends_everything_and_a_second_worker_is_refused(served: Serve
     second = yunwei("worker", instance=served.folder)
     assert second.returncode == 2
     assert "已经有一个工作进程" in second.stderr
+    again = yunwei("serve", instance=served.folder)  # else its positive controls would take the place of the first's
+    assert again.returncode == 2
+    assert str(served.port) in again.stderr
+    assert "控制台" not in again.stderr
     served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(40) == 0
     wait(lambda: not any(alive(pid) for pid in served.children), "the end of all children", seconds=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import time
 from collections.abc import Callable
@@ -82,6 +83,8 @@ class Stage:
 
 def play(folder: Path, *, once: bool, as_json: bool, port: int) -> None:
     """Make the instance, play the day, print a summary; stay up unless `once`."""
+    if port and not once:
+        server.require_free(port, hint="make demo ARGS='--port 0'")
     stage = Stage()
     try:
         with common.progress(quiet=as_json) as bar:
@@ -101,6 +104,10 @@ def _prepare(folder: Path, stage: Stage, bar: Progress, *, port: int) -> None:
     if folder.exists():
         if not (folder / instance.SETTINGS).exists() or not _is_demo(folder):
             raise DemoError(_("这个目录不是演示实例，不会覆盖"), where=str(folder), hint="--folder")
+        if _is_running(folder):
+            raise DemoError(
+                _("这个演示正在运行"), where=str(folder), hint=_("先用 Ctrl-C 结束它，或以 --folder 另选目录")
+            )
         shutil.rmtree(folder)
     stage.farm = FarmProcess(district.farm()).start()
     stage.controls.start()
@@ -136,6 +143,18 @@ def _is_demo(folder: Path) -> bool:
     import tomllib
 
     return bool(tomllib.loads((folder / instance.SETTINGS).read_text(encoding="utf-8")).get("demo"))
+
+
+def _is_running(folder: Path) -> bool:
+    """Whether a worker holds the instance: its folder must not be taken away from under it."""
+    try:
+        with (folder / "data" / "worker.lock").open("rb") as f:
+            fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _free_port() -> int:

@@ -97,6 +97,7 @@ def serve(
     from yunwei.server import serve as server
 
     common.open_instance()
+    server.require_free(instance.settings()["web"]["port"], hint=f"{instance.folder() / instance.SETTINGS} [web] port")
     children, controls = server.Children(), server.Controls()
     try:
         controls.start()

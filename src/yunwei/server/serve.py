@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
 from yunwei.lab.build import control_spec
 from yunwei.lab.serve import FarmProcess
 from yunwei.server import instance
@@ -90,6 +92,21 @@ class Controls:
     def stop(self) -> None:
         """End the farm."""
         self._farm.stop()
+
+
+def require_free(port: int, *, hint: str) -> None:
+    """Raise ServeError when the console's port is taken, before anything else is started.
+
+    A second `serve` of one instance would otherwise put its positive controls in the place of those of the first.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does: a port just left is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ServeError(
+                _("端口打不开：{error}").format(error=error.strerror), where=str(port), hint=hint
+            ) from None
 
 
 def start(children: Children, folder: Path, *, web: bool = True, workers: int = 1) -> None:
