@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -211,3 +212,30 @@ def test_kinds_of_tickets_all_have_an_event_of_the_contract(people):
     known = {e.id for e in folder().event_details}
     assert set(desk.EVENTS.values()) | {desk.OWN_FIND} <= known
     assert {Kind.RESULT, Kind.RESPOND} <= {o.kind for o in folder().obligations}
+
+
+def test_numbers_go_on_after_the_ten_thousandth_of_a_day(people: dict[str, Account]) -> None:
+    opened = [desk.open_ticket("request", "x", by=people["tenant"], now=NOW)]
+    for number in ("9999", "10000"):
+        Ticket.objects.filter(pk=opened[-1].pk).update(number=opened[0].number[:11] + number)
+        opened.append(desk.open_ticket("request", "x", by=people["tenant"], now=NOW))
+    assert opened[-1].number.endswith("-10001")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_desks_at_once_get_two_numbers(people: dict[str, Account]) -> None:
+    barrier, numbers = threading.Barrier(4), []
+
+    def open_one() -> None:
+        try:
+            barrier.wait(10)
+            numbers.append(desk.open_ticket("request", "x", by=people["tenant"], now=NOW).number)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=open_one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(set(numbers)) == 4

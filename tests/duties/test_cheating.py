@@ -111,3 +111,15 @@ def test_seeing_nothing_reaches_no_target(people: People, assets: list[Asset]) -
     Occurrence.objects.filter(obligation="look-day").update(coverage_target=0)
     finish(LOOK, {"coverage": {"agreed": 10, "proven": 0, "causes": {"unknown": 10}}}, "2026-03-03 09:00")
     assert row(LOOK).state == "unproven"
+
+
+def test_an_occurrence_does_not_hide_behind_a_run_that_never_ends(people: People, assets: list[Asset]) -> None:
+    """The engine lost it, or somebody stopped it and cleaned up behind: after a day it has proved nothing."""
+    approved(people)
+    services.tick(at(MORNING))
+    assert row(LOOK).state == row(BACKUP).state == "running"
+    services.tick(at("2026-03-04 06:59"))
+    assert row(LOOK).state == row(BACKUP).state == "running"
+    services.tick(at("2026-03-04 07:01"))
+    assert (row(LOOK).state, row(LOOK).cause) == ("unproven", "vendor")
+    assert (row(BACKUP).state, row(BACKUP).cause) == ("unproven", "vendor")

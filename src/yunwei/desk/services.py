@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Length
 from django.utils.translation import gettext as _
 
 from yunwei.accounts.models import Account, Organisation, PartyOf
@@ -29,6 +30,8 @@ from yunwei.runs.services import RunEvent
 
 JSON = Any
 ACTOR = "system:desk"
+#: how often a number that another process took first is tried again
+TRIES = 8
 
 
 class DeskError(YunweiError):
@@ -96,9 +99,7 @@ def open_ticket(
 
 
 def _create(kind: str, title: str, now: datetime, *, by: Account | None, **fields: Any) -> Ticket:
-    ticket = Ticket.objects.create(
-        number=_number(now), kind=kind, title=title.strip()[:200], opened_at=now, opened_by=by, **fields
-    )
+    ticket = _numbered(now, kind=kind, title=title.strip()[:200], opened_at=now, opened_by=by, **fields)
     data = {"kind": kind, "title": ticket.title, "channel": ticket.channel, "severity": ticket.severity}
     if ticket.asset is not None:
         data |= {"asset": ticket.asset.code, "component": ticket.component}
@@ -106,13 +107,28 @@ def _create(kind: str, title: str, now: datetime, *, by: Account | None, **field
     return ticket
 
 
+def _numbered(now: datetime, **fields: Any) -> Ticket:
+    """A new ticket under the next free number; who was slower than another process tries the one after it.
+
+    The number is taken inside other people's transactions (a run is settled in it): a collision must not undo those.
+    """
+    for _again in range(TRIES):
+        try:
+            with transaction.atomic():
+                return Ticket.objects.create(number=_number(now), **fields)
+        except IntegrityError:
+            continue
+    return Ticket.objects.create(number=_number(now), **fields)
+
+
 def _number(now: datetime) -> str:
     """`T-20261125-0001`: the day in the contract's zone and a count. Unique by the column, taken in a transaction."""
     from zoneinfo import ZoneInfo
 
     day = now.astimezone(ZoneInfo(sources.folder().contract.timezone)).strftime("%Y%m%d")
-    last = Ticket.objects.filter(number__startswith=f"T-{day}-").order_by("-number").values_list("number", flat=True)
-    return f"T-{day}-{int(last[0][-4:]) + 1 if last else 1:04d}"
+    of_day = Ticket.objects.filter(number__startswith=f"T-{day}-").order_by(Length("number").desc(), "-number")
+    last = of_day.values_list("number", flat=True).first()
+    return f"T-{day}-{int(last.rpartition('-')[2]) + 1 if last else 1:04d}"
 
 
 def _start_clocks(ticket: Ticket, event: str, *, at: datetime, by: Account | None, now: datetime) -> None:

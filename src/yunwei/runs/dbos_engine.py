@@ -31,6 +31,8 @@ APPLICATION = "yunwei"
 RUN, CHUNK = "yunwei.run", "yunwei.chunk"
 #: runs wait for their chunks, so the two must not share slots: a queue full of waiting runs would never drain
 RUNS, CHUNKS = "runs", "chunks"
+#: settling a run touches many rows: a lock or a collision must not leave the run open for ever
+CLOSE_TRIES = 5
 #: seconds between two looks whether a chunk has ended
 POLL_S = 0.2
 
@@ -100,9 +102,9 @@ def run_workflow(run_id: str) -> str:
     except Exception as error:
         log.exception("run %s failed", run_id)
         _step("undo", execute.undo, run_id, done, results, clock)
-        _step("close", _close, run_id, execute.describe(error))
+        _step("close", _close, run_id, execute.describe(error), retries=CLOSE_TRIES)
         return "failed"
-    _step("close", _close, run_id, "")
+    _step("close", _close, run_id, "", retries=CLOSE_TRIES)
     return "done"
 
 

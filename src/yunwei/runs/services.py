@@ -216,6 +216,20 @@ def finish(run_id: str, *, now: datetime, error: str = "", cancelled: bool = Fal
     return run
 
 
+#: a run that has not ended by then is not going to: its engine gave it up, or somebody did
+LONGEST = timedelta(days=1)
+
+
+def expire(now: datetime) -> int:
+    """End the runs that were submitted more than a day ago, as failed; returns how many. What they would have proved
+    stays unproven: an occurrence does not hide behind a run that never ends."""
+    old = Run.objects.filter(state__in=(RunState.SUBMITTED, RunState.RUNNING), submitted_at__lt=now - LONGEST)
+    ids = list(old.order_by("submitted_at").values_list("pk", flat=True))
+    for run_id in ids:
+        finish(run_id, now=now, error="运行超过一天没有结束")
+    return len(ids)
+
+
 #: a worker tells of itself at every tick; after so long without a word it is not counted as alive
 SILENT_AFTER = timedelta(seconds=30)
 
