@@ -27,6 +27,8 @@ from yunwei.ui.context import now as now_of_instance
 
 #: rows a card shows
 LOG, ITEMS = 10, 6
+#: seconds between two looks of the page for something new
+POLL_S = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def model(now: datetime, department: int | None = None) -> dict[str, Any]:
     today = start.date()
     return {
         "now": now,
+        "poll_s": POLL_S,
         "inside": inside,
         "sentence": day.sentence(counts, sweep),
         "date_line": words.date_line(today, (today - span.start).days + 1, (span.end - span.start).days + 1),
