@@ -99,6 +99,7 @@ def farm_process() -> Iterator[FarmProcess]:
 @pytest.fixture
 def site(db: None, farm_process: FarmProcess, tmp_path: Path) -> Iterator[Site]:
     before, settings.INSTANCE = settings.INSTANCE, tmp_path
+    marked, settings.YUNWEI = getattr(settings, "YUNWEI", {}), {"demo": True}  # the lab's endpoints may be looked at
     ledger_keys.create(tmp_path)
     credentials.create_key(tmp_path / "keys")
     # the rooms above have their own tests; here only our observer is told
@@ -120,7 +121,7 @@ def site(db: None, farm_process: FarmProcess, tmp_path: Path) -> Iterator[Site]:
             login = device(protocol, told["address"], "x", SEED, snmp="2c").credential()
             jobs.register_control("gov", protocol, told["address"], told["port"], login, now=NOW)
     yield made
-    settings.INSTANCE = before
+    settings.INSTANCE, settings.YUNWEI = before, marked
     runs._observers[:] = observers
     for made_device in DEVICES.values():
         for fault in ("fan_failed", "dead", "frozen", "identity_changed", "garbage"):

@@ -235,3 +235,15 @@ def test_an_empty_scope_is_refused(site: Site):
     InlineEngine(site.clock).submit(run.id)
     run.refresh_from_db()
     assert run.state == "failed"
+
+
+def test_a_real_instance_looks_at_no_lab_endpoint_however_it_came_into_the_register(site: Site, settings):
+    """Imported while the instance said it was a demo, or written into the table."""
+    site.add("sw-1", DEVICES["sw-1"])
+    site.sweep()
+    site.confirm()
+    assert site.verdicts(site.sweep()) == {"sw-1": ("pass", "")}
+    settings.YUNWEI = {"demo": False}
+    run = site.sweep()
+    assert site.verdicts(run) == {"sw-1": ("unproven", "collector_silent")}
+    assert run.outcome["coverage"]["causes"] == {"vendor": 1}

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from yunwei.assets import credentials, identity
+from yunwei.assets import credentials, guard, identity
 from yunwei.assets.models import Asset, Credential, Endpoint, Zone
 from yunwei.inspect import keys
 from yunwei.inspect.collect.job import Sealer, write_job
@@ -41,13 +41,18 @@ def chunks(codes: Sequence[str], size: int = CHUNK) -> list[dict[str, JSON]]:
 def build(
     run_id: str, part: str, zone: str, codes: Iterable[str], terms: Mapping[str, JSON], *, deep: bool, now: datetime
 ) -> Job:
-    """The job of one share. Credentials are opened here and sealed to the zone's collector, each kept in no variable."""
+    """The job of one share. Credentials are opened here and sealed to the zone's collector, each kept in no variable.
+
+    An endpoint that this instance may not look at (the lab's, in a real one) gets no target however it came into the
+    register, so its asset is unproven.
+    """
     sealer = Sealer(keys.collector_public(zone))
-    endpoints = list(
+    found = (
         Endpoint.objects.filter(asset__code__in=list(codes), asset__retired_at__isnull=True)
         .select_related("asset", "asset__place", "credential")
         .order_by("asset__code", "protocol")
     )
+    endpoints = [e for e in found if not guard.refusal(e.protocol, e.address)]
     sealed = _Sealed(sealer)
     pins = pinned([e.pk for e in endpoints])
     standings = Standing.objects.in_bulk([e.asset_id for e in endpoints])
