@@ -86,3 +86,10 @@ def test_a_password_is_changed_by_who_knows_it(people: dict[str, Account]) -> No
         with pytest.raises(AccountError):
             run("password", "a_manager", stdin=stdin)
     assert Account.objects.get(username="a_manager").check_password("second-password")
+
+
+@pytest.mark.parametrize("name", ["", "x" * 41, "a\nb", "system:duties", "collector:gov"])
+def test_no_account_takes_the_name_of_the_software(people: dict[str, Account], name: str) -> None:
+    """Actors in the ledger are told apart by their names alone."""
+    with pytest.raises(AccountError):
+        make(name, "b_engineer", "B", "sysadmin")

@@ -123,3 +123,23 @@ def test_an_occurrence_does_not_hide_behind_a_run_that_never_ends(people: People
     services.tick(at("2026-03-04 07:01"))
     assert (row(LOOK).state, row(LOOK).cause) == ("unproven", "vendor")
     assert (row(BACKUP).state, row(BACKUP).cause) == ("unproven", "vendor")
+
+
+def test_what_is_too_long_for_its_column_is_refused_and_never_cut(people: People, assets: list[Asset]) -> None:
+    """PostgreSQL holds columns to their length, SQLite does not: the same sentence on both."""
+    approved(people)
+    services.tick(at(MORNING))
+    now, report = at("2026-03-03 10:00"), row("report:2026-03")
+    with pytest.raises(DutyError):
+        services.state_proof(report.pk, statement="好" * 1001, file=FILE, by=people.vendor, now=now)
+    with pytest.raises(DutyError):
+        services.record_event("asked", at=now, by=people.client, now=now, note="好" * 301)
+    with pytest.raises(DutyError):
+        services.record_event("asked", at=now, by=people.client, now=now, note="a\x00b")
+    long = services.File("../../" + "长" * 300 + ".pdf", b"paper")
+    proof = services.state_proof(report.pk, statement="好" * 1000, file=long, by=people.vendor, now=now)
+    assert (len(proof.file_name), proof.file_name[-4:], "/" in proof.file_name) == (120, ".pdf", False)
+    with pytest.raises(DutyError):
+        services.answer_proof(proof.pk, confirm=True, by=people.client, now=now, answer="好" * 1001)
+    proof.refresh_from_db()
+    assert proof.confirmed is None

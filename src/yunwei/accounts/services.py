@@ -16,6 +16,8 @@ class AccountError(YunweiError):
     """An account cannot be made or changed like that."""
 
 
+#: characters of an account's name and of its owner's
+LONGEST = 40
 #: which side each business role stands on; officers may be of either side, assessors are third parties
 PARTY_OF_ROLE = {
     Role.A_LEADER: PartyOf.A,
@@ -52,6 +54,10 @@ def create_account(
             f"角色“{known.label}”属于{side.label}，而“{organisation.name}”是{organisation.get_party_display()}",
             hint="换一个角色，或换一个单位",
         )
+    if not 0 < len(username) <= LONGEST or not 0 < len(display_name) <= LONGEST or not username.isprintable():
+        raise AccountError(f"账号名与姓名各为 1 至 {LONGEST} 个字符", hint="换一个账号名")
+    if ":" in username:
+        raise AccountError("账号名不能含冒号", hint="冒号留给软件自己的名称，如 system:duties")
     if Account.objects.filter(username=username).exists():
         raise AccountError(f"账号名“{username}”已被使用", hint="换一个账号名")
     maker = Account.objects.select_related("organisation").filter(username=by).first()

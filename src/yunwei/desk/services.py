@@ -202,7 +202,7 @@ def comment(ticket_id: int, text: str, *, by: Account, now: datetime, file: duti
         artifact = ledger.store(file.content, file.media_type) if file else None
         return _enter(
             ticket, "file" if file else "comment", now, by=by, text=text, artifact=artifact,
-            file_name=file.name if file else "",
+            file_name=file.shown if file else "",
         )  # fmt: skip
 
 

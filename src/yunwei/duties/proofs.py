@@ -31,6 +31,10 @@ UNSETTLED = frozenset({State.DUE, State.UNPROVEN, State.MISSED})
 EXCUSABLE = UNSETTLED | {State.LATE}
 
 
+#: characters of a statement or an answer, of a note, of a file's name
+MOST, NOTE, NAME = 1000, 300, 120
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A file that somebody brings: name, content, media type."""
@@ -38,6 +42,12 @@ class File:
     name: str
     content: bytes
     media_type: str = "application/octet-stream"
+
+    @property
+    def shown(self) -> str:
+        """Its name as it is kept beside the evidence: no path, no NUL, the end (which tells its kind) always there."""
+        name = self.name.replace("\x00", "").replace("\\", "/").rpartition("/")[2]
+        return name if len(name) <= NAME else f"{name[: NAME - 21]}…{name[-20:]}"
 
 
 def _business(by: Account) -> str:
@@ -56,7 +66,14 @@ def _store(file: File | None, where: str) -> Artifact:
 def _said(text: str, where: str) -> str:
     if not text.strip():
         raise DutyError(_("需要写明情况或理由"), where=where)
-    return text.strip()
+    return _bounded(text.strip(), where)
+
+
+def _bounded(text: str, where: str, most: int = MOST) -> str:
+    """The text, whole or not at all: what was said is evidence and is never cut."""
+    if len(text) > most or "\x00" in text:
+        raise DutyError(_("文字过长或含有不可记录的字符；至多 {n} 字，更多请写入附件").format(n=most), where=where)
+    return text
 
 
 # --- trigger events ---------------------------------------------------------------------------------------------------
@@ -84,6 +101,7 @@ def record_event(
         raise DutyError(_("“{title}”由{side}登记").format(title=detail.title, side=detail.by), where=where)
     if at.tzinfo is None or at > now:
         raise DutyError(_("事件的时间须带时区，且不晚于现在"), where=kind)
+    note = _bounded(note, kind, NOTE)
     artifact = _store(file, kind) if detail.file or file is not None else None
     told = dict(subject or {})
     why = _unequal(detail.instalment, told, kind) if detail.instalment else ""
@@ -96,7 +114,7 @@ def record_event(
             subject=told,
             note=note,
             artifact=artifact.commitment if artifact else "",
-            file_name=file.name if file else "",
+            file_name=file.shown if file else "",
             recorded_by=by,
             recorded_at=now,
             starts_clock=not why,
@@ -174,7 +192,7 @@ def state_proof(occurrence_id: int, *, statement: str, file: File | None, by: Ac
                     occurrence=row,
                     statement=said,
                     artifact=artifact.commitment,
-                    file_name=file.name if file else "",
+                    file_name=file.shown if file else "",
                     stated_by=by,
                     stated_at=now,
                 )
@@ -199,8 +217,7 @@ def answer_proof(proof_id: int, *, confirm: bool, by: Account, now: datetime, an
             raise DutyError(_("这份举证已有答复"), where=row.key)
         if _own(side, proof.stated_by, row) or side not in (duty.confirmed_by or "AB"):
             raise DutyError(_("举证由接受服务的一方确认，不能由本方人员确认"), where=row.key)
-        if not confirm:
-            answer = _said(answer, row.key)
+        answer = _bounded(answer, row.key) if confirm else _said(answer, row.key)
         proof.confirmed, proof.answer, proof.answered_by, proof.answered_at = confirm, answer, by, now
         proof.save(update_fields=["confirmed", "answer", "answered_by", "answered_at"])
         kind = "duties.proof.confirmed" if confirm else "duties.proof.refused"
@@ -311,7 +328,7 @@ def _claim(
                     cause=cause,
                     statement=said,
                     artifact=artifact.commitment,
-                    file_name=file.name if file else "",
+                    file_name=file.shown if file else "",
                     claimed_by=by,
                     claimed_at=now,
                 )
@@ -332,8 +349,7 @@ def answer_claim(claim_id: int, *, accept: bool, by: Account, now: datetime, ans
             raise DutyError(_("这项主张已有答复"), where=row.key)
         if _own(side, claim.claimed_by, row):
             raise DutyError(_("主张由对方答复，不能由本方人员答复"), where=row.key)
-        if not accept:
-            answer = _said(answer, row.key)
+        answer = _bounded(answer, row.key) if accept else _said(answer, row.key)
         claim.state = ClaimState.ACCEPTED if accept else ClaimState.DISPUTED
         claim.answer, claim.answered_by, claim.answered_at = answer, by, now
         claim.save(update_fields=["state", "answer", "answered_by", "answered_at"])
