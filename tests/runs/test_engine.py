@@ -76,6 +76,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     settings = connection.settings_dict
     if ON_POSTGRES:
         database = engine_url = postgres_url(settings)
+        with connection.cursor() as cursor:  # the tables are not Django's: runs of the test before would stay known
+            cursor.execute("DROP SCHEMA IF EXISTS dbos CASCADE")
     else:
         database = f"sqlite:///{settings['NAME']}"
         engine_url = f"sqlite:///{tmp_path / 'engine.sqlite3'}"

@@ -170,11 +170,11 @@ def database_engine(url: str) -> sa.Engine:
     return sa.create_engine(url, pool_size=20, pool_pre_ping=True, connect_args=keepalive)
 
 
-def _config(url: str, executor_id: str, *, migrate: bool, polling: float) -> DBOSConfig:
+def _config(url: str, engine: sa.Engine, executor_id: str, *, migrate: bool, polling: float) -> DBOSConfig:
     return {
         "name": APPLICATION,
         "system_database_url": url,
-        "system_database_engine": database_engine(url),
+        "system_database_engine": engine,
         "serializer": JsonSerializer(),
         "application_version": APPLICATION_VERSION,
         "executor_id": executor_id,
@@ -187,9 +187,11 @@ def _config(url: str, executor_id: str, *, migrate: bool, polling: float) -> DBO
 
 def migrate(url: str) -> None:
     """Create or renew the engine's schema (`yunwei init` does)."""
-    DBOS(config=_config(url, "migrate", migrate=True, polling=1.0))
+    engine = database_engine(url)
+    DBOS(config=_config(url, engine, "migrate", migrate=True, polling=1.0))
     DBOS.launch()
     DBOS.destroy()
+    engine.dispose()  # one that was handed to it is not closed by DBOS
 
 
 class DbosEngine:
@@ -201,15 +203,18 @@ class DbosEngine:
         self.executor_id = executor_id
         self._slots = slots
         self._polling = polling
+        self._engines: list[sa.Engine] = []
         _process.clock = clock
 
     def launch(self) -> None:
         """Start the engine's threads; work of this executor that a crash left is taken up again."""
-        DBOS(config=_config(self._url, self.executor_id, migrate=False, polling=self._polling))
+        self._engines = [database_engine(self._url), database_engine(self._url)]
+        own, client = self._engines
+        DBOS(config=_config(self._url, own, self.executor_id, migrate=False, polling=self._polling))
         DBOS.launch()
         _process.client = DBOSClient(
             system_database_url=self._url,
-            system_database_engine=database_engine(self._url),
+            system_database_engine=client,
             serializer=JsonSerializer(),
             application_name=APPLICATION,
         )
@@ -221,6 +226,8 @@ class DbosEngine:
         with suppress(AttributeError):
             _process.client.destroy()
         DBOS.destroy(workflow_completion_timeout_sec=0)
+        for engine in self._engines:
+            engine.dispose()
 
     def submit(self, run_id: str) -> None:
         options: EnqueueOptions = {
