@@ -65,8 +65,11 @@ def test_a_command_started_without_a_standard_stream_works(closed: int, tmp_path
 
 
 def test_a_full_disk_is_one_sentence() -> None:
+    buffered = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([*YUNWEI, *DEADLINE], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [*YUNWEI, *DEADLINE], stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=buffered
+        )
     assert done.returncode == 2
     assert done.stderr.startswith("✗ ")
     assert len(done.stderr.splitlines()) == 1

@@ -48,7 +48,8 @@ def check(directory: Directory, as_json: Json = False) -> None:
         print_json([{name: getattr(problem, name) for name in fields} for problem in problems])
     else:
         for problem in problems:
-            where = Text(f"{directory / problem.file}:{problem.line}", style="bold")
+            place = f"{directory / problem.file}:{problem.line}" if problem.line else str(directory)
+            where = Text(place, style="bold")
             out.print(where + Text(f"  {problem.message}") + Text(f"  [{problem.code}]", style="dim"), soft_wrap=True)
             if problem.hint:
                 out.print(Text(f"    → {problem.hint}", style="dim"), soft_wrap=True)

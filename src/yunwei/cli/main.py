@@ -74,14 +74,18 @@ def main() -> None:
     """Run a command; an error of ours is one clear sentence on stderr and its exit code, never a traceback."""
     _open_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # a full disk is found here at the latest, where it can still be told
     except YunweiError as error:
         _say(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         sys.exit(1)
     except OSError as error:  # no such file, no permission, disk full: the system's own words and the place
+        _forget_output()
         place = f"（{error.filename}）" if error.filename else ""
         _say(f"{error.strerror or error}{place}")
         sys.exit(USAGE)
@@ -91,6 +95,11 @@ def main() -> None:
         # the database is gone, locked or full: Django's, psycopg's or SQLAlchemy's, whose import would cost every command
         _say(_("数据库不可用：{error}").format(error=str(error).strip().partition("\n")[0]))
         sys.exit(UNREACHABLE)
+
+
+def _forget_output() -> None:
+    """What could not be written is tried again at the end of the program otherwise, and fails again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:

@@ -9,12 +9,10 @@ from yunwei.kernel.calendar import Calendar
 from yunwei.kernel.deadline import Deadline
 from yunwei.kernel.i18n import _
 
-_WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
-
 
 def weekday_name(weekday: int) -> str:
     """周一 … 周日 for 1 … 7."""
-    return _(_WEEKDAYS[weekday - 1])
+    return (_("周一"), _("周二"), _("周三"), _("周四"), _("周五"), _("周六"), _("周日"))[weekday - 1]
 
 
 def explain(deadline: Deadline, calendar: Calendar) -> dict[str, Any]:
