@@ -121,3 +121,9 @@ def test_a_demo_that_runs_is_not_taken_away(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert str(tmp_path) in done.stderr
     assert (tmp_path / instance.SETTINGS).exists()
+
+
+def test_an_unknown_language_is_usage() -> None:
+    done = run("--lang", "fr", *DEADLINE)
+    assert done.returncode == 2
+    assert "zh-hans | en" in done.stderr

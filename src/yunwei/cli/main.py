@@ -35,6 +35,8 @@ def options(
     """Remember the instance and the language for the command that follows."""
     from yunwei.kernel import i18n
 
+    if lang not in {"zh-hans", "en"}:
+        raise typer.BadParameter(f"{lang}: zh-hans | en", param_hint="--lang / YUNWEI_LANG")
     i18n.use(lang)
     if instance is not None:
         os.environ["YUNWEI_INSTANCE"] = str(instance.resolve())
