@@ -13,7 +13,7 @@ from yunwei.kernel.i18n import _
 
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
 #: GB/T 22239 asks for complexity; length is what helps (NIST SP 800-63B), and the first password is never kept
-LEAST = 10
+LEAST = 12
 
 
 def register(account: typer.Typer) -> None:

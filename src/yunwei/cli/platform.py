@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from yunwei.cli import common
+from yunwei.cli.people import LEAST
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 
@@ -30,8 +31,8 @@ def register(app: typer.Typer) -> None:
 def _password(prompt: str) -> str:
     """From the terminal without echo, or one line of standard input; never from the command line."""
     password = getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    if len(password) < 12:
-        raise YunweiError(_("口令太短"), hint=_("至少 12 个字符"))
+    if len(password) < LEAST:
+        raise YunweiError(_("口令太短"), hint=_("至少 {n} 个字符").format(n=LEAST))
     return password
 
 

@@ -98,7 +98,7 @@ def _contract(folder: Path) -> Iterator[Finding]:
 
 
 def _ledger() -> Iterator[Finding]:
-    from yunwei.ledger import heads, keys
+    from yunwei.ledger import audit, heads, keys
     from yunwei.ledger import services as ledger
     from yunwei.ledger.models import Intake
     from yunwei.runs.services import workers_alive
@@ -108,8 +108,29 @@ def _ledger() -> Iterator[Finding]:
     yield _f(_("台账"), "ok" if newest else "fault", f"№ {newest.size if newest else 0}，{keys.fingerprint()}")
     for late in heads.overdue(now):
         yield _f(_("链头送达"), "fault", f"{late.address}：{late.since:%Y-%m-%d %H:%M}", late.problem)
+    lies = audit.audit()
+    told = _("{n} 处与台账不符").format(n=len(lies)) if lies else _("库中各行与台账一致")
+    yield _f(_("台账对照"), "fault" if lies else "ok", told, "yunwei evidence audit" if lies else "")
+    first = _first_passwords()
+    if first:
+        yield _f(
+            _("口令"), "note", _("仍用初始口令：{names}").format(names="、".join(first)), "yunwei account password"
+        )
     waiting = Intake.objects.filter(sequenced=False).count()
     alive = workers_alive(now)
     yield _f(_("工作进程"), "ok" if alive else "note", str(alive), "" if alive else "yunwei serve")
     if waiting and not alive:
         yield _f(_("待编号"), "fault", str(waiting), "yunwei serve")
+
+
+def _first_passwords() -> list[str]:
+    """Accounts that still have the password somebody else gave them; in a demo that is how it is meant."""
+    from yunwei.accounts.models import Account
+    from yunwei.ledger.models import Intake
+
+    if instance.settings().get("demo"):
+        return []
+    changed = Intake.objects.filter(kind="accounts.password.changed").values_list("subject", flat=True)
+    return sorted(
+        Account.objects.filter(is_active=True).exclude(username__in=changed).values_list("username", flat=True)
+    )
