@@ -9,6 +9,7 @@ from django.db import transaction
 
 from yunwei.accounts.models import Account, Organisation, PartyOf, Role
 from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
 from yunwei.ledger import services as ledger
 
 
@@ -47,19 +48,21 @@ def create_account(
     try:
         known = Role(role)
     except ValueError:
-        raise AccountError(f"没有角色“{role}”", hint="、".join(Role.values)) from None
+        raise AccountError(_("没有角色“{role}”").format(role=role), hint="、".join(Role.values)) from None
     side = PARTY_OF_ROLE.get(known)
     if side is not None and organisation.party != side:
         raise AccountError(
-            f"角色“{known.label}”属于{side.label}，而“{organisation.name}”是{organisation.get_party_display()}",
-            hint="换一个角色，或换一个单位",
+            _("角色“{role}”属于{side}，而“{unit}”是{party}").format(
+                role=known.label, side=side.label, unit=organisation.name, party=organisation.get_party_display()
+            ),
+            hint=_("换一个角色，或换一个单位"),
         )
     if not 0 < len(username) <= LONGEST or not 0 < len(display_name) <= LONGEST or not username.isprintable():
-        raise AccountError(f"账号名与姓名各为 1 至 {LONGEST} 个字符", hint="换一个账号名")
+        raise AccountError(_("账号名与姓名各为 1 至 {n} 个字符").format(n=LONGEST), hint=_("换一个账号名"))
     if ":" in username:
-        raise AccountError("账号名不能含冒号", hint="冒号留给软件自己的名称，如 system:duties")
+        raise AccountError(_("账号名不能含冒号"), hint=_("冒号留给软件自己的名称，如 system:duties"))
     if Account.objects.filter(username=username).exists():
-        raise AccountError(f"账号名“{username}”已被使用", hint="换一个账号名")
+        raise AccountError(_("账号名“{name}”已被使用").format(name=username), hint=_("换一个账号名"))
     maker = Account.objects.select_related("organisation").filter(username=by).first()
     active = maker is None or {maker.party, organisation.party} != {PartyOf.A, PartyOf.B}
     with transaction.atomic():
@@ -81,9 +84,9 @@ def activate(account: Account, *, by: Account, now: datetime) -> None:
     """Wake an account that an officer of the other side made. Raises AccountError unless `by` is a security officer of
     the account's own side, who did not make it (三员: one officer makes an account, another one lets it in)."""
     if by.role != Role.SECADMIN or not by.is_active or by.party != account.party or by.pk == account.pk:
-        raise AccountError("账号由其所属一方的安全管理员启用", where=account.username)
+        raise AccountError(_("账号由其所属一方的安全管理员启用"), where=account.username)
     if account.is_active:
-        raise AccountError("账号已经启用", where=account.username)
+        raise AccountError(_("账号已经启用"), where=account.username)
     with transaction.atomic():
         account.is_active = True
         account.save(update_fields=["is_active"])

@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from yunwei.kernel.i18n import _
+
 out = Console()
 err = Console(stderr=True)
 
@@ -91,7 +93,7 @@ def actor_account(username: str) -> Any:
 
     account = Account.objects.select_related("organisation").filter(username=username, is_active=True).first()
     if account is None:
-        raise AccountError(f"没有账号“{username}”", hint="用 yunwei account list 查看账号")
+        raise AccountError(_("没有账号“{name}”").format(name=username), hint=_("用 yunwei account list 查看账号"))
     return account
 
 
@@ -104,10 +106,10 @@ def sign_in(username: str) -> Any:
 
     from yunwei.accounts.services import AccountError
 
-    password = hidden(f"{username} 的口令：")
+    password = hidden(_("{name} 的口令：").format(name=username))
     account = authenticate(username=username, password=password)
     if account is None:
-        raise AccountError("账号或口令不对", where=username)
+        raise AccountError(_("账号或口令不对"), where=username)
     return account
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from django.db import transaction
 
+from yunwei.assets.models import Zone
 from yunwei.gm import sm2
 from yunwei.inspect.collect.job import JobError, Keyring
 from yunwei.kernel.i18n import _
@@ -84,7 +85,12 @@ def keyring(zone: str) -> Keyring:
 
 
 def trust(zone: str, pem: bytes, *, now: datetime, actor: str = "system:cli") -> str:
-    """Note the public key of a zone's collector elsewhere, in the ledger too; returns its fingerprint."""
+    """Note the public key of a zone's collector elsewhere, in the ledger too; returns its fingerprint.
+
+    Raises JobError for a zone that the inventory does not have: its results could never be asked for.
+    """
+    if not Zone.objects.filter(code=zone).exists():
+        raise JobError(_("没有这个区域"), where=zone, hint=_("先导入该区域的资产"))
     public = sm2.PublicKey.from_pem(pem)
     path = folder() / f"collector-{_plain(zone)}.pub"
     with transaction.atomic():

@@ -167,7 +167,7 @@ def _appear(temporary: Path, path: Path, head: Head) -> None:
             raise LedgerError(_("同名的签名头已经存在且内容不同，不会覆盖"), where=str(path)) from None
 
 
-def handover(folder: Path, now: datetime, actor: str) -> dict[str, str]:
+def handover(folder: Path, now: datetime, actor: str) -> dict[str, str | int]:
     """What the client gets once, apart from the bundles: the verifier, the key's fingerprint, the head of this moment.
 
     Raises LedgerError when the folder is not empty, so that no second handover is mistaken for the first.
@@ -188,7 +188,7 @@ def handover(folder: Path, now: datetime, actor: str) -> dict[str, str]:
         raise LedgerError(_("移交文件写入失败：%(why)s") % {"why": e.strerror or e}, where=str(folder)) from e
     write_head(folder / "first-head.json", newest, [])
     HeadPush.objects.create(address=f"{HANDOVER}{folder.name}"[:300], head=newest, at=now, ok=True)
-    return {"folder": str(folder), "fingerprint": fingerprint, "size": str(newest.size), "number": str(newest.number)}
+    return {"folder": str(folder), "fingerprint": fingerprint, "size": newest.size, "number": newest.number}
 
 
 def _readme(fingerprint: str) -> str:

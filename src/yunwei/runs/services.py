@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 
 from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Intake
 from yunwei.runs import engine
@@ -58,13 +59,13 @@ _observers: list[tuple[int, str, Observer]] = []
 def observe(order: int, fn: Observer) -> None:
     """Register an observer at app start: inspect 10, duties 20, desk 30. Registering twice changes nothing."""
     name = f"{fn.__module__}.{fn.__qualname__}"
-    if all(name != known for _, known, _ in _observers):
+    if all(name != known for _order, known, _fn in _observers):
         _observers.append((order, name, fn))
         _observers.sort(key=lambda entry: entry[:2])
 
 
 def _tell(event: RunEvent) -> None:
-    for _, _, observer in _observers:
+    for _order, _name, observer in _observers:
         observer(event)
 
 
@@ -128,7 +129,7 @@ def reconcile() -> int:
 def _locked(run_id: str) -> Run:
     run = Run.objects.select_for_update().filter(pk=run_id).first()
     if run is None:
-        raise RunError("没有这次运行", where=run_id)
+        raise RunError(_("没有这次运行"), where=run_id)
     return run
 
 
@@ -172,7 +173,7 @@ def take_in(run_id: str, part: str, payload: bytes, *, collector: str, now: date
         if RunResult.objects.filter(run=run, part=part).exists():
             return False
         if run.state not in (RunState.SUBMITTED, RunState.RUNNING):
-            raise RunError("运行已经结束，结果来迟了", where=f"{run_id}/{part}", hint="重新执行一次该义务")
+            raise RunError(_("运行已经结束，结果来迟了"), where=f"{run_id}/{part}", hint=_("重新执行一次该义务"))
         RunResult.objects.create(
             run=run, part=part, collector=collector, artifact=artifact.content_hash, received_at=now
         )

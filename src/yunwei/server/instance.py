@@ -19,6 +19,7 @@ from typing import Any
 
 from yunwei.kernel.clock import Clock, OffsetClock, SystemClock
 from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.i18n import _
 
 SETTINGS = "yunwei.toml"
 
@@ -75,7 +76,7 @@ def _toml(settings: Mapping[str, Any]) -> str:
 def create(folder: Path, plan: Blueprint) -> None:
     """Make a new instance; raises InstanceError when the folder is in use. Nothing is left behind on a failure."""
     if folder.exists() and any(folder.iterdir()):
-        raise InstanceError("文件夹不是空的", where=str(folder), hint="另选一个文件夹，或先移走其中的内容")
+        raise InstanceError(_("文件夹不是空的"), where=str(folder), hint=_("另选一个文件夹，或先移走其中的内容"))
     try:
         _lay(folder, plan)
         setup(folder)
@@ -149,10 +150,10 @@ def setup(folder: Path | None = None) -> None:
     if folder is None:
         named = os.environ.get("YUNWEI_INSTANCE")
         if not named:
-            raise InstanceError("没有指定实例", hint="用 --instance 目录，或设置环境变量 YUNWEI_INSTANCE")
+            raise InstanceError(_("没有指定实例"), hint=_("用 --instance 目录，或设置环境变量 YUNWEI_INSTANCE"))
         folder = Path(named)
     if not (folder / SETTINGS).is_file():
-        raise InstanceError("这里不是云维实例", where=str(folder), hint="先运行 yunwei init 目录")
+        raise InstanceError(_("这里不是云维实例"), where=str(folder), hint=_("先运行 yunwei init 目录"))
     os.environ["YUNWEI_INSTANCE"] = str(folder.resolve())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yunwei.server.settings")
     import django

@@ -126,7 +126,10 @@ def start(children: Children, folder: Path, *, web: bool = True, workers: int = 
 
 def _ended(name: str, children: Children) -> ServeError:
     code = children.running[name].poll()
-    return ServeError(f"进程“{name}”已退出（{code}）", hint=f"查看实例目录下 data/log/{name}.log")
+    return ServeError(
+        _("进程“{name}”已退出（{code}）").format(name=name, code=code),
+        hint=_("查看实例目录下 data/log/{name}.log").format(name=name),
+    )
 
 
 def wait_for(condition: Callable[[], bool], children: Children, *, seconds: float, what: str) -> None:
@@ -136,7 +139,9 @@ def wait_for(condition: Callable[[], bool], children: Children, *, seconds: floa
         if name := children.dead():
             raise _ended(name, children)
         if time.monotonic() > end:
-            raise ServeError(f"等了 {seconds:.0f} 秒，{what}仍未就绪", hint="查看实例目录下 data/log/")
+            raise ServeError(
+                _("等了 {n:.0f} 秒，{what}仍未就绪").format(n=seconds, what=what), hint=_("查看实例目录下 data/log/")
+            )
         time.sleep(0.1)
 
 

@@ -8,6 +8,7 @@ import selectors
 import socket
 import time
 
+from yunwei.kernel.i18n import _
 from yunwei.server import instance
 from yunwei.server.worker import Stop
 
@@ -20,7 +21,7 @@ def address(text: str) -> tuple[str, int]:
     """`host:port` as a pair. Raises InstanceError."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit():
-        raise instance.InstanceError("监听地址应为 地址:端口", where=f"[traps] listen = {text}")
+        raise instance.InstanceError(_("监听地址应为 地址:端口"), where=f"[traps] listen = {text}")
     return host, int(port)
 
 
