@@ -349,6 +349,8 @@ def answer_claim(claim_id: int, *, accept: bool, by: Account, now: datetime, ans
             raise DutyError(_("这项主张已有答复"), where=row.key)
         if _own(side, claim.claimed_by, row):
             raise DutyError(_("主张由对方答复，不能由本方人员答复"), where=row.key)
+        if accept and row.state == State.RUNNING:  # it settles by its own end: accepting now would change nothing
+            raise DutyError(_("这项履行正在执行，结束之后再答复"), where=row.key)
         answer = _bounded(answer, row.key) if accept else _said(answer, row.key)
         claim.state = ClaimState.ACCEPTED if accept else ClaimState.DISPUTED
         claim.answer, claim.answered_by, claim.answered_at = answer, by, now
