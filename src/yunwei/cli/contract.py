@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 plan = typer.Typer(no_args_is_help=True)
-app.add_typer(plan, name="plan", help="服务计划的版本 (versions of the service plan)")
+app.add_typer(plan, name="plan", help="服务方案的版本 (versions of the service plan)")
 
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
 Directory = Annotated[Path, typer.Argument(help="合同目录 (contract folder)")]
@@ -151,7 +151,7 @@ def _show_open(folder: Folder) -> None:
 
 @plan.command("list")
 def plan_list(as_json: Json = False) -> None:
-    """列出服务计划的各版本。"""
+    """列出服务方案的各版本。"""
     common.open_instance()
     from yunwei.contract.models import PlanVersion
 
@@ -169,7 +169,7 @@ def plan_list(as_json: Json = False) -> None:
         return
     columns = (_("版本"), _("状态"), _("生效日"), _("报送"), _("审定"), _("资产"), _("理由"))
     keys = ("version", "label", "counts_from", "proposed_by", "decided_by", "assets", "reason")
-    table(_("服务计划"), columns, ([row[key] for key in keys] for row in rows))
+    table(_("服务方案"), columns, ([row[key] for key in keys] for row in rows))
 
 
 @plan.command()
@@ -179,7 +179,7 @@ def propose(
     note: Annotated[str, typer.Option(help="为什么 (why)")] = "",
     as_json: Json = False,
 ) -> None:
-    """乙方报送一版服务计划；没有写明基线资产的，取全部在用资产。"""
+    """乙方报送一版服务方案；没有写明基线资产的，取全部在用资产。"""
     account = _account(by)
     from yunwei.contract import plans
     from yunwei.contract.folder import load, load_plan
@@ -194,7 +194,7 @@ def propose(
 def approve(
     version: Version, by: By, reason: Annotated[str, typer.Option(help="意见")] = "", as_json: Json = False
 ) -> None:
-    """甲方审定一版服务计划；自审定当日起计数。"""
+    """甲方审定一版服务方案；自审定当日起计数。"""
     account = _account(by)
     from yunwei.contract import plans
 
@@ -209,7 +209,7 @@ def approve(
 def refuse(
     version: Version, by: By, reason: Annotated[str, typer.Option(help="理由 (why)")], as_json: Json = False
 ) -> None:
-    """甲方退回一版服务计划，写明理由。"""
+    """甲方退回一版服务方案，写明理由。"""
     account = _account(by)
     from yunwei.contract import plans
 
@@ -222,7 +222,7 @@ def refuse(
 
 @plan.command()
 def diff(version: Version, as_json: Json = False) -> None:
-    """逐条显示一版服务计划改变了什么，哪些放宽了。"""
+    """逐条显示一版服务方案改变了什么，哪些放宽了。"""
     common.open_instance()
     from yunwei.contract import plans
 

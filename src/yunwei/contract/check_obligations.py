@@ -128,7 +128,7 @@ def _in_clause(f: Findings, path: tuple[str | int, ...], obligation: Obligation,
     """及时, 定期 never turn into a contract number: the clause's own figures must hold it."""
     if obligation.vague:
         message = _("合同只写“{word}”，没有数字").format(word=obligation.vague)
-        f.add(OBLIGATIONS, path, "basis.vague", message, _("数字由服务计划约定，依据写 plan"))
+        f.add(OBLIGATIONS, path, "basis.vague", message, _("数字由服务方案约定，依据写 plan"))
         return
     figures = [figure for clause in obligation.clauses if (c := f.clauses.get(clause)) for figure in c.figures]
     if isinstance(number, Deadline):

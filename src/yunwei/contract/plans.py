@@ -46,7 +46,7 @@ def propose(
     ContractError when `by` may not propose, the plan is wrong under the contract, an asset is unknown or retired, or
     nothing would change.
     """
-    _may(by, PROPOSERS, _("服务计划由乙方项目经理报送"))
+    _may(by, PROPOSERS, _("服务方案由乙方项目经理报送"))
     live = set(Asset.objects.filter(retired_at__isnull=True).values_list("code", flat=True))
     chosen = list(plan.assets if assets is None else assets) or sorted(live)
     if unknown := sorted(set(chosen) - live):
@@ -60,7 +60,7 @@ def propose(
         version = (newest.version if newest else 0) + 1
         body = msgspec.structs.replace(plan, version=version, assets=chosen, agreed=_agreed(chosen))
         if problems := plan_problems(body, folder):
-            raise ContractError(_("服务计划有错误"), where=folder.contract.id, problems=problems)
+            raise ContractError(_("服务方案有错误"), where=folder.contract.id, problems=problems)
         changes = diff(plan_of(base) if base else None, body)
         if base and not changes:
             raise ContractError(_("与第 {n} 版相同，没有可审定的变化").format(n=base.version))
@@ -111,12 +111,12 @@ def refuse(version: int, *, by: Account, now: datetime, reason: str) -> PlanVers
 
 
 def _decide(version: int, state: PlanState, by: Account, now: datetime, reason: str) -> PlanVersion:
-    _may(by, DECIDERS, _("服务计划由甲方审定"))
+    _may(by, DECIDERS, _("服务方案由甲方审定"))
     with transaction.atomic():
         # all versions, not this one alone: two that stand on one base must not both be approved at the same moment
         row = {r.version: r for r in PlanVersion.objects.select_for_update().order_by("version")}.get(version)
         if row is None:
-            raise ContractError(_("没有这一版服务计划"), where=_version(version))
+            raise ContractError(_("没有这一版服务方案"), where=_version(version))
         if row.state != PlanState.PROPOSED:
             raise ContractError(
                 _("这一版已有结论：{state}").format(state=row.get_state_display()), where=_version(version)
@@ -172,7 +172,7 @@ def _record(
 
 
 def _version(version: int) -> str:
-    return _("服务计划第 {n} 版").format(n=version)
+    return _("服务方案第 {n} 版").format(n=version)
 
 
 def _newest_approved() -> PlanVersion | None:
@@ -213,6 +213,6 @@ def changes_of(version: int) -> list[Change]:
     """What a version changes against the one it was proposed on. Raises ContractError when there is none."""
     row = PlanVersion.objects.filter(version=version).first()
     if row is None:
-        raise ContractError(_("没有这一版服务计划"), where=_version(version))
+        raise ContractError(_("没有这一版服务方案"), where=_version(version))
     base = PlanVersion.objects.filter(version=row.base).first() if row.base else None
     return diff(plan_of(base) if base else None, plan_of(row))

@@ -251,7 +251,7 @@ def _why(basis: Basis, segment: _Segment) -> str:
     if basis is Basis.PLATFORM:
         return _("平台默认，不计分")
     if basis is Basis.PLAN and not segment.approved:
-        return _("服务计划第 {version} 版当时未经甲方审定，不计分").format(version=segment.version)
+        return _("服务方案第 {version} 版当时未经甲方审定，不计分").format(version=segment.version)
     return ""
 
 
@@ -296,7 +296,7 @@ def _of_event(world: _World, obligation: Obligation, event: EventAt, events: dic
         "coverage_target": line.coverage_target if line is not None else FULL,
     }
     if deadline is None:
-        why = _("合同与服务计划都没有写明时限")
+        why = _("合同与服务方案都没有写明时限")
         return Due(**common, basis=Basis.CONTRACT.value, counts=False, starts_at=event.at, due_at=None, why=why)
     counts, why = _counts(deadline.basis, segment), _why(deadline.basis, segment)
     common |= {"basis": deadline.basis.value, "counts": counts}

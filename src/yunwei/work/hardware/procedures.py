@@ -19,7 +19,7 @@ def prepare(ctx: StepContext) -> JSON:
     codes = list(ctx.scope.get("assets") or ())
     if not codes:
         raise YunweiError(
-            _("巡检范围里没有任何资产"), where=ctx.run_id, hint=_("核对服务计划的资产基线和义务的资产范围")
+            _("巡检范围里没有任何资产"), where=ctx.run_id, hint=_("核对服务方案的资产基线和义务的资产范围")
         )
     runs.expect(ctx.run_id, len(codes))
     return {"assets": len(codes)}
