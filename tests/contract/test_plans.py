@@ -162,6 +162,16 @@ def test_a_clock_set_back_decides_nothing(people: dict[str, Account]) -> None:
     assert PlanVersion.objects.get().state == PlanState.PROPOSED
 
 
+def test_no_version_counts_before_the_one_it_replaces(people: dict[str, Account], assets: list[str]) -> None:
+    """The clock set back by a day between proposing and approving: the newer plan would reach behind the older one."""
+    propose(people)
+    plans.approve(1, by=people["a"], now=later(hours=1))
+    propose(people, change(FOLDER.plan, limits=FOLDER.plan.limits[1:]), now=later(days=-3))
+    with pytest.raises(ContractError, match="生效日"):
+        plans.approve(2, by=people["a"], now=later(days=-2))
+    assert PlanVersion.objects.get(version=2).state == PlanState.PROPOSED
+
+
 def test_versions_follow_each_other(people: dict[str, Account]) -> None:
     propose(people)
     plans.approve(1, by=people["a"], now=later(hours=1))
