@@ -112,3 +112,64 @@ def test_one_protocol_that_stands_still_makes_the_asset_frozen():
 def test_an_observation_from_the_future_is_not_believed():
     assert judged(result(State.OK, at=NOW + timedelta(hours=1)))[1] is Reason.STALE
     assert judged(result(State.OK, at=NOW - timedelta(hours=2)), fresh_s=3600)[1] is Reason.STALE
+
+
+def test_what_one_protocol_sees_broken_no_other_sees_right():
+    facts = judging.gather("a", [result(State.OK, State.OK), result(State.CRITICAL, protocol="redfish")])
+    assert facts.ok == {"c/1:state"}
+
+
+def test_an_asset_is_as_fresh_as_its_oldest_part():
+    old = result(State.OK, protocol="redfish", at=NOW - timedelta(days=2))
+    assert judged(result(State.OK), old)[1] is judged(old, result(State.OK))[1] is Reason.STALE
+
+
+def test_no_plan_makes_a_month_old_look_prove_anything():
+    seen = result(State.OK, at=NOW - timedelta(days=30))
+    assert judged(seen, fresh_s=1e12)[1] is Reason.STALE
+    assert judged(result(State.OK, at=NOW - timedelta(days=6)), fresh_s=1e12)[0] is Verdict.PASS
+
+
+def test_a_look_from_before_the_run_belongs_to_another_run():
+    seen = result(State.OK, at=NOW - timedelta(hours=1))
+    assert judged(seen, since=NOW - timedelta(hours=1))[0] is Verdict.PASS
+    assert judged(seen, since=NOW - timedelta(minutes=45))[1] is Reason.STALE
+
+
+def test_leaving_the_moving_fields_out_of_a_whole_answer_is_standing_still():
+    before = {"snmp": {"up": "5", "@s": "100"}}
+    assert judged(result(State.OK), before=before)[1:] == (Reason.FROZEN, False)
+    assert judged(result(State.OK, problem=Reason.PARTIAL), before=before)[1] is Reason.PARTIAL
+    assert judged(result(State.OK), before={"snmp": {"@s": "100"}})[0] is Verdict.PASS  # it never named one
+
+
+def test_nothing_is_closed_by_values_that_stand_still():
+    seen = result(State.OK, moving={"up": "5"}, counts={"wall_s": 160})
+    assert judged(seen, before={"snmp": {"up": "4", "@s": "100"}})[2] is True
+    assert judged(seen, before={"snmp": {"up": "5", "@s": "100"}})[2] is False
+
+
+def test_a_fault_of_an_agreed_asset_is_no_control():
+    assert judging.controls([result(State.CRITICAL)]) == {}
+
+
+def test_a_bundle_whose_own_control_is_well_proves_nothing():
+    check = Observation("a", "control/bundle", "service", "对照", state=State.OK)
+    disk = Observation("a", "disk//", "storage", "/", state=State.OK)
+    assert judged(DeviceResult("a", "ssh", NOW, NOW, observations=[check, disk]))[1] is Reason.CONTROL_SILENT
+
+
+@pytest.mark.parametrize("reason", [Reason.IDENTITY_CHANGED, Reason.DUPLICATE])
+def test_a_fault_that_the_collector_saw_on_another_device_is_no_fault_of_this_one(reason: Reason):
+    assert judged(result(State.CRITICAL, problem=reason)) == (Verdict.UNPROVEN, reason, False)
+
+
+def test_a_missing_part_is_a_fault_like_any_other():
+    assert judged(result(State.OK), extra_faults=1)[0] is Verdict.FAIL
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_what_our_own_tools_missed_is_ours_and_nothing_else_is_at_first(reason: Reason):
+    ours = {Reason.BUDGET, Reason.CONTROL_SILENT, Reason.COLLECTOR_SILENT, Reason.NOT_SUPPORTED}
+    assert judging.cause_of(reason) == ("vendor" if reason in ours else "unknown")
+    assert judging.cause_of(None) == ""
