@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from typer.testing import CliRunner
 
 from yunwei.accounts import services
+from yunwei.accounts.backend import AccountBackend
 from yunwei.accounts.models import Account, Organisation
 from yunwei.accounts.services import AccountError
 from yunwei.cli import common
@@ -93,3 +95,67 @@ def test_no_account_takes_the_name_of_the_software(people: dict[str, Account], n
     """Actors in the ledger are told apart by their names alone."""
     with pytest.raises(AccountError):
         make(name, "b_engineer", "B", "sysadmin")
+
+
+def test_a_role_stands_on_its_own_side_and_a_name_is_one_person_s(people: dict[str, Account]) -> None:
+    for role, side in (("a_manager", "B"), ("b_manager", "A"), ("tenant", "A"), ("assessor", "B"), ("a_superior", "A")):
+        with pytest.raises(AccountError, match="角色"):
+            make("new", role, side, "sysadmin")
+    with pytest.raises(AccountError, match="没有角色"):
+        make("new", "king", "A", "sysadmin")
+    with pytest.raises(AccountError, match="已被使用"):
+        make("a_manager", "a_manager", "A", "sysadmin")
+    assert Account.objects.count() == len(people)
+
+
+def test_nobody_wakes_an_account_but_a_live_security_officer_of_its_side(people: dict[str, Account]) -> None:
+    ghost = make("ghost", "secadmin", "A", "sysadmin")
+    officer = people["secadmin"]
+    with pytest.raises(AccountError):
+        services.activate(ghost, by=ghost, now=NOW)
+    officer.is_active = False
+    with pytest.raises(AccountError):
+        services.activate(ghost, by=officer, now=NOW)
+    officer.is_active = True
+    services.activate(ghost, by=officer, now=NOW)
+    assert ghost.is_active
+
+
+def test_a_new_password_opens_a_locked_account(people: dict[str, Account]) -> None:
+    account = people["a_manager"]
+    Account.objects.filter(pk=account.pk).update(failed_logins=4, locked_until=NOW)
+    account.refresh_from_db()
+    services.set_password(account, "another-password", by="secadmin", now=NOW)
+    account.refresh_from_db()
+    assert (account.failed_logins, account.locked_until) == (0, None)
+    assert account.password != "another-password"
+    assert account.check_password("another-password")
+
+
+def test_an_unknown_name_costs_as_much_as_a_wrong_password(
+    people: dict[str, Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who answers faster tells which names exist: each try hashes once, whatever was wrong."""
+    hashed: list[str] = []
+    encode = MD5PasswordHasher.encode
+
+    def counted(self: MD5PasswordHasher, password: str, salt: str) -> str:
+        hashed.append(password)
+        return str(encode(self, password, salt))
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
+    backend = AccountBackend()
+    for name in ("nobody", "a_manager"):
+        assert backend.authenticate(None, username=name, password="wrong") is None
+    assert hashed == ["wrong", "wrong"]
+
+
+def test_a_closed_account_neither_enters_nor_stays(people: dict[str, Account]) -> None:
+    account = people["a_manager"]
+    services.set_password(account, "its-password", by="secadmin", now=NOW)
+    backend = AccountBackend()
+    assert backend.authenticate(None, username="a_manager", password="its-password") == account
+    assert backend.get_user(account.pk) == account
+    Account.objects.filter(pk=account.pk).update(is_active=False)
+    assert backend.authenticate(None, username="a_manager", password="its-password") is None
+    assert backend.get_user(account.pk) is None
