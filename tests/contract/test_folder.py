@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.contract.conftest import CONTRACTS, Spoil
+from tests.contract.conftest import Spoil
 from yunwei.contract import folder
 from yunwei.contract.check import check
 from yunwei.contract.errors import ContractError
 from yunwei.contract.schema import Clause, Plan
-
-
-def test_loading_is_fast() -> None:
-    folder.load(CONTRACTS / "qingpu-2026")
-    start = time.process_time()
-    folder.load(CONTRACTS / "qingpu-2026")
-    assert time.process_time() - start < 0.3
 
 
 def test_clause_ids_stay_as_written(tmp_path: Path) -> None:
@@ -89,9 +81,7 @@ def test_hostile_files_are_problems_not_crashes(spoil: Spoil, content: bytes, co
 def test_bombs_end_as_a_problem(spoil: Spoil, content: str) -> None:
     made = spoil("plan.yaml", "version: 1", "version: 1")
     (made / "plan.yaml").write_text(content)
-    start = time.process_time()
     assert "yaml.too_deep" in codes(made)
-    assert time.process_time() - start < 5
 
 
 def test_a_device_or_pipe_in_the_place_of_a_file(spoil: Spoil) -> None:

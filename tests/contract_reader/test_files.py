@@ -249,7 +249,7 @@ def test_flipped_bytes_in_a_document(data):
     ],
 )
 def test_reading_takes_linear_time(unit):
-    """Eight times the text may take sixteen times the time, not sixty-four."""
+    """Eight times the text takes about eight times the time, not sixty-four: CPU time, the best of three, and much room."""
 
     def seconds(n: int) -> float:
         content = (unit * n).encode()
@@ -261,4 +261,4 @@ def test_reading_takes_linear_time(unit):
         return best
 
     small, large = seconds(100), seconds(800)
-    assert large < 16 * small + 0.05, (small, large)
+    assert large < 32 * small + 0.05, (small, large)

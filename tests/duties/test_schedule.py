@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -299,15 +298,13 @@ def test_whatever_happens(recorded: list[EventAt], approved: list[date], one: da
 
 
 @pytest.mark.parametrize("path", CONTRACTS, ids=lambda p: p.name)
-def test_the_whole_term_of_each_contract_takes_less_than_a_second(path: Path) -> None:
+def test_the_whole_term_of_each_contract(path: Path) -> None:
     contract = load(path)
     first = min(p.start for p in contract.contract.periods)
     begin = datetime(first.year, first.month, first.day, tzinfo=SHANGHAI)
     recorded = [EventAt(str(n), kind, begin + timedelta(days=n)) for n, kind in enumerate(contract.events, 1)]
     plans = [PlanAt(1, contract.plan, first + timedelta(days=30))]
-    started = time.process_time()
     found = occurrences(contract, plans, recorded, CALENDAR, begin + timedelta(days=1200))
-    assert time.process_time() - started < 1.0
     assert len(found) > 50
     assert any(d.counts for d in found)
 

