@@ -101,3 +101,37 @@ def test_english_is_one_click_away(client: Client, people):
     assert 'lang="zh-CN"' in client.get("/").content.decode()
     client.post("/language", {"language": "en"})
     assert 'lang="en"' in client.get("/").content.decode()
+
+
+def test_a_right_password_forgets_the_wrong_ones_before_it(client: Client, people):
+    for _ in range(2):
+        for _ in range(4):
+            assert log_in(client, "tenant", "x") == 403
+        assert log_in(client, "tenant", "tenant") == 302
+    assert Account.objects.get(username="tenant").failed_logins == 0
+
+
+def test_logging_out_ends_the_session(client: Client, people):
+    client.force_login(people["tenant"])
+    assert client.get("/").status_code == 200
+    client.post("/logout")
+    assert client.get("/").status_code == 302
+
+
+def test_a_language_nobody_wrote_is_not_kept(client: Client, people):
+    response = client.post("/language", {"language": "xx"})
+    assert not response.cookies
+    client.cookies["django_language"] = "xx"
+    assert 'lang="zh-CN"' in client.get("/login").content.decode()
+    client.cookies["django_language"] = "en"
+    response = client.get("/login")
+    assert 'lang="en"' in response.content.decode()
+    assert response["Content-Language"] == "en"
+
+
+def test_the_policy_lets_nothing_in_line_and_nothing_from_elsewhere():
+    rules = dict(rule.strip().split(" ", 1) for rule in POLICY.split(";"))
+    assert (rules["default-src"], rules["object-src"], rules["frame-ancestors"]) == ("'self'", "'none'", "'none'")
+    assert (rules["base-uri"], rules["form-action"]) == ("'none'", "'self'")
+    assert "unsafe" not in POLICY
+    assert "*" not in POLICY
