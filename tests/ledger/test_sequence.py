@@ -178,3 +178,17 @@ def test_a_damaged_state_is_not_built_upon():
 def test_a_naive_time_is_refused():
     with pytest.raises(LedgerError, match="时区"):
         claim(at=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("missing", ["kind", "subject", "actor"])
+def test_a_claim_says_what_of_what_and_by_whom(missing):
+    said = {"kind": "a.b", "subject": "s", "actor": "system:test", missing: ""}
+    with pytest.raises(LedgerError, match="缺少"), transaction.atomic():
+        services.record(said["kind"], said["subject"], {}, at=NOW, actor=said["actor"])
+    assert not Intake.objects.exists()
+
+
+@pytest.mark.parametrize("demo", [True, False])
+def test_only_the_heads_of_a_demo_say_so(settings, demo):
+    settings.YUNWEI = {"demo": demo}
+    assert (b'"demo":true' in bytes(services.beat(NOW).body)) is demo

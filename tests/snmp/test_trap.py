@@ -129,3 +129,45 @@ def test_no_datagram_raises_anything_but_snmp_errors(data: bytes, at: int, byte:
             receiver().take(datagram, 0)
         except SnmpError:
             continue
+
+
+UPTIME = ber.encode_varbind(ber.oid_content("1.3.6.1.2.1.1.3.0"), b"\x43\x01\x05")
+NAME = ber.encode_varbind(ber.oid_content("1.3.6.1.6.3.1.1.4.1.0"), b"\x06\x03\x2b\x06\x01")
+
+
+def v2c(tag: int, *varbinds: bytes) -> bytes:
+    return message.build_v2c(b"public", message.build_pdu(tag, 1 << 24, 0, 0, list(varbinds)))
+
+
+@pytest.mark.parametrize("tag", [message.GET, message.RESPONSE, message.SET, message.TRAP_V1])
+def test_a_whole_message_of_another_kind_announces_nothing(tag: int) -> None:
+    with pytest.raises(SnmpGarbage):
+        receiver().take(v2c(tag, UPTIME, NAME), 0)
+
+
+@pytest.mark.parametrize(
+    "varbinds",
+    [
+        (UPTIME,),
+        (NAME, UPTIME),
+        (UPTIME, UPTIME),
+        (NAME, NAME),
+        (ber.encode_varbind(ber.oid_content("1.3.6.1.2.1.1.3.0"), b"\x02\x01\x05"), NAME),
+        (UPTIME, ber.encode_varbind(ber.oid_content("1.3.6.1.6.3.1.1.4.1.0"), b"\x04\x01\x41")),
+    ],
+)
+def test_a_trap_names_its_time_and_itself_first(varbinds: tuple[bytes, ...]) -> None:
+    with pytest.raises(SnmpGarbage):
+        receiver().take(v2c(message.TRAP, *varbinds), 0)
+
+
+def test_a_trap_is_not_answered_and_an_inform_is() -> None:
+    assert receiver().take(v2c(message.TRAP, UPTIME, NAME), 0)[1] is None
+    assert receiver().take(v2c(message.INFORM, UPTIME, NAME), 0)[1] is not None
+
+
+async def test_without_a_key_of_the_sender_a_trap_is_not_signed() -> None:
+    ears = replace(receiver(), users={b"plain": V3("plain")})
+    options = ["-v3", "-u", "plain", "-l", "noAuthNoPriv", "-e", SENDER, "-Z", "3,100", "127.0.0.1:PORT"]
+    got, _seen = await sent("snmptrap", *options, "5", LINK_DOWN, into=ears)
+    assert [(trap.signed, trap.user) for trap in got] == [(False, "plain")]
