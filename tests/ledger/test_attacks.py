@@ -212,7 +212,7 @@ def test_a_rewritten_and_resigned_history_verifies_alone_but_not_against_a_head_
 def test_a_rewrite_that_grew_on_is_found_by_the_first_head(tmp_path):
     fill(12, batch=4)
     facts = heads.handover(tmp_path / "handover", NOW + timedelta(minutes=1), "a_manager")
-    assert facts["size"] == "13"
+    assert facts["size"] == 13
     first_head = tmp_path / "handover" / "first-head.json"
     for i in range(20, 30):
         claim(i, NOW + timedelta(hours=1))
