@@ -173,3 +173,16 @@ def test_what_our_own_tools_missed_is_ours_and_nothing_else_is_at_first(reason: 
     ours = {Reason.BUDGET, Reason.CONTROL_SILENT, Reason.COLLECTOR_SILENT, Reason.NOT_SUPPORTED}
     assert judging.cause_of(reason) == ("vendor" if reason in ours else "unknown")
     assert judging.cause_of(None) == ""
+
+
+def test_a_frozen_device_that_is_looked_at_twice_in_one_moment_stays_frozen():
+    contact = {"snmp": {"uptime": "100", judging.WALL: "10"}}
+    first = {"snmp": {"uptime": "100", judging.WALL: "14"}}
+    second = {"snmp": {"uptime": "100", judging.WALL: "15"}}
+    assert judging.moved(contact, first) is False
+    after = judging.remembered(contact, first)
+    assert judging.moved(after, second) is False, "the daily look right after the deep one excuses nothing"
+    running = judging.remembered(after, {"snmp": {"uptime": "101", judging.WALL: "16"}})
+    assert running == {"snmp": {"uptime": "101", judging.WALL: "16"}}
+    assert judging.moved(running, {"snmp": {"uptime": "101", judging.WALL: "17"}}) is None, "a clock of whole seconds"
+    assert judging.remembered({}, contact) == contact

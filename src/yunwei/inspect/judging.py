@@ -136,6 +136,21 @@ def moved(before: Moving, now: Moving, whole: Iterable[str] = ()) -> bool | None
     return all(answers) if answers else None
 
 
+def remembered(before: Moving, now: Moving) -> dict[str, dict[str, str]]:
+    """What the next look compares with: the fields as they are now, and since when they stand like this.
+
+    Fields that did not move keep the second of the first look that saw them so. Otherwise a frozen device that is looked
+    at twice within `SETTLE_S` would be found out by the first look and excused by the second.
+    """
+    out = {protocol: dict(fields) for protocol, fields in before.items()}
+    for protocol, fields in now.items():
+        last = before.get(protocol, {})
+        both = [name for name in fields if name in last and name != WALL]
+        still = bool(both) and WALL in last and all(last[name] == fields[name] for name in both)
+        out[protocol] = {**fields, WALL: last[WALL]} if still else dict(fields)
+    return out
+
+
 def _seconds(fields: Mapping[str, str]) -> int:
     text = fields.get(WALL, "0")
     return int(text) if text.isdigit() else 0

@@ -176,7 +176,7 @@ def _stand(rows: Sequence[DeviceSweep], results: Mapping[int, list[DeviceResult]
         old = before.get(row.asset_id)
         moving = dict(old.moving) if old else {}
         if row.reason not in changed:
-            moving.update(row.moving)
+            moving = judging.remembered(moving, row.moving)
         sessions = dict(old.sessions) if old else {}
         for result in results[row.asset_id]:
             sessions[result.protocol] = result.session
