@@ -19,9 +19,6 @@ from yunwei.kernel.verdict import Reason
 from yunwei.lab import real
 from yunwei.lab.spec import User
 
-needs_sshd = pytest.mark.skipif(real.installed("sshd") is None, reason="openssh-server is not installed")
-needs_snmpd = pytest.mark.skipif(real.installed("snmpd") is None, reason="snmpd is not installed")
-
 
 def run_bundle(shell: str) -> tuple[bytes, object]:
     asked = bundle()
@@ -88,7 +85,7 @@ def test_this_machine_is_looked_at_without_ssh():
     assert control_fired(result, {})
 
 
-@needs_sshd
+@pytest.mark.component
 async def test_a_real_sshd_is_looked_at_in_one_exec():
     keys = ring()
     with real.Sshd() as host:
@@ -109,7 +106,7 @@ async def test_a_real_sshd_is_looked_at_in_one_exec():
     assert "wrong" not in repr(auth)
 
 
-@needs_snmpd
+@pytest.mark.component
 async def test_a_real_snmpd_answers_v2c_and_v3():
     keys = ring()
     user = User(

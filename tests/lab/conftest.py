@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import shutil
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -22,7 +21,6 @@ SEED = "tests"
 COMMUNITY, USER, LOGIN = credentials(SEED)
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"{LOGIN.user}:{LOGIN.password}".encode()).decode()}
 SNMP, BMC = "127.3.0.1", "127.3.0.2"
-needs_net_snmp = pytest.mark.skipif(shutil.which("snmpget") is None, reason="net-snmp's clients are not installed")
 
 V2C = ["-v2c", "-c", COMMUNITY]
 V3 = ["-v3", "-l", "authPriv", "-u", USER.user, "-a", USER.auth_proto, "-A", USER.auth_password]

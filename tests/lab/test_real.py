@@ -11,14 +11,14 @@ import asyncssh
 import pytest
 
 from yunwei.lab.errors import LabError
-from yunwei.lab.real import Snmpd, Sshd, installed
+from yunwei.lab.real import Snmpd, Sshd
 from yunwei.lab.spec import User
 
 pytestmark = pytest.mark.component
 NAME = "1.3.6.1.2.1.1.5.0"
 
 
-@pytest.mark.skipif(not installed("snmpd") or not installed("snmpget"), reason="snmpd is not installed")
+@pytest.mark.component
 def test_snmpd_answers_v2c_and_v3_and_is_gone_afterwards():
     user = User(
         user="lab", auth_proto="SHA-256", auth_password="12345678a", priv_proto="AES", priv_password="12345678b"
@@ -40,7 +40,7 @@ def test_snmpd_only_on_loopback():
         Snmpd(address="192.0.2.1")
 
 
-@pytest.mark.skipif(not installed("sshd"), reason="sshd is not installed")
+@pytest.mark.component
 async def test_sshd_is_a_host_at_every_address():
     with Sshd() as host:
         key = asyncssh.import_private_key(host.private_key)

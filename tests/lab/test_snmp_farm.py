@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from tests.lab.conftest import COMMUNITY, SNMP, USER, V3, farm_of, get, needs_net_snmp, snmp, tool, walk
+from tests.lab.conftest import COMMUNITY, SNMP, USER, V3, farm_of, get, snmp, tool, walk
 from yunwei.lab.errors import LabError
 from yunwei.lab.spec import User
 from yunwei.snmp import ber, message
 from yunwei.snmp.client import SnmpClient, V2c
 
-pytestmark = [pytest.mark.component, needs_net_snmp]
+pytestmark = [pytest.mark.component]
 
 UPTIME, NAME, DESCR = "1.3.6.1.2.1.1.3.0", "1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.1.1.0"
 IF_DESCR, OPER, IN_OCTETS, IN_ERRORS = (f"1.3.6.1.2.1.2.2.1.{column}" for column in (2, 8, 10, 14))
