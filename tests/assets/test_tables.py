@@ -395,3 +395,17 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(django_assert_max_
         assert take(text).applied
     with django_assert_max_num_queries(40):
         assert take(text).updated == {}
+
+
+def test_who_watches_an_import_hears_how_far_it_is():
+    heard: list[tuple[int, int]] = []
+    content = tables_of(40)
+    report = import_table(content, "a.csv", actor="b.manager", now=NOW, tell=lambda a, b: heard.append((a, b)))
+    assert report.rows == 40
+    assert [a for a, _b in heard] == [*range(1, 41), 80]
+    assert {b for _a, b in heard} == {80}
+
+
+def tables_of(count: int) -> bytes:
+    rows = [f"dev-{i},服务器{i},server,egov" for i in range(count)]
+    return "\n".join(["code,name,kind,zone", *rows]).encode()

@@ -9,7 +9,7 @@ changes nothing. In the columns a table has, an empty cell empties the field; co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -84,6 +84,10 @@ class Tally:
     restored: list[str] = field(default_factory=list)
 
 
+def _silent(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
 def import_table(
     content: bytes,
     name: str,
@@ -93,18 +97,23 @@ def import_table(
     dry_run: bool = False,
     skip_bad: bool = False,
     retire_missing: bool = False,
+    tell: Callable[[int, int], None] = _silent,
 ) -> Report:
     """Read a CSV or XLSX into the inventory. Raises TableError for a file that is no table at all.
 
     Nothing changes in a dry run, or while a row is bad and `skip_bad` is not said; then an asset with a bad row is
     left out whole. With `retire_missing` assets that no row names are retired (out of the inventory; the service plan
-    counts them until the client approves a version without them).
+    counts them until the client approves a version without them). `tell` hears how many of how many steps are done:
+    one a row read, as many again for the writing.
     """
     rows = sheets.read(content, name)
     columns, problems = heading(rows[0])
     if problems:
         return Report(len(rows) - 1, False, {}, {}, [], [], [], problems)
-    entries = [entry(row, columns) for row in rows[1:]]
+    entries, total = [], 2 * (len(rows) - 1)
+    for row in rows[1:]:
+        entries.append(entry(row, columns))
+        tell(len(entries), total)
     try:
         with transaction.atomic():
             stock = Stock()
@@ -117,6 +126,7 @@ def import_table(
                 _record(content, name, tally, sorted(bad), actor, now)
             else:
                 transaction.set_rollback(True)
+        tell(total, total)
     except IntegrityError as e:
         text = _("资产同时被别人改动，什么都没有导入")
         raise TableError(text, where=name, hint=_("重新导入一次")) from e

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from yunwei.cli.common import FINDING, hidden, now, open_instance, out, print_json, sign_in, summary, table
+from yunwei.cli.common import FINDING, hidden, now, open_instance, out, print_json, sign_in, summary, table, telling
 from yunwei.kernel.i18n import _
 
 if TYPE_CHECKING:
@@ -44,15 +44,18 @@ def import_(
     open_instance()
     from yunwei.assets import tables
 
-    report = tables.import_table(
-        content,
-        file.name,
-        actor=sign_in(actor).username,
-        now=now(),
-        dry_run=dry_run,
-        skip_bad=skip_bad,
-        retire_missing=retire_missing,
-    )
+    account = sign_in(actor).username
+    with telling(_("读入资产表"), quiet=as_json) as tell:
+        report = tables.import_table(
+            content,
+            file.name,
+            actor=account,
+            now=now(),
+            dry_run=dry_run,
+            skip_bad=skip_bad,
+            retire_missing=retire_missing,
+            tell=tell,
+        )
     if as_json:
         print_json(report)
     else:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,14 @@ def progress(*, quiet: bool = False) -> Progress:
         disable=quiet,
         transient=False,
     )
+
+
+@contextmanager
+def telling(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A bar for work that says by `tell(done, total)` how far it is."""
+    with progress(quiet=quiet) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

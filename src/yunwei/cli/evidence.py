@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from yunwei.cli.common import FINDING, OK, now, open_instance, out, print_json, sign_in, summary, table
+from yunwei.cli.common import FINDING, OK, now, open_instance, out, print_json, sign_in, summary, table, telling
 from yunwei.kernel.i18n import _
 
 app = typer.Typer(no_args_is_help=True)
@@ -87,7 +87,9 @@ def export(
     from yunwei.ledger import bundle
 
     first, last = _range(start, end)
-    facts = bundle.export(first, last, to_file, now=now(), actor=_proved(actor))
+    account = _proved(actor)
+    with telling(_("写出证据包"), quiet=as_json) as tell:
+        facts = bundle.export(first, last, to_file, now=now(), actor=account, tell=tell)
     summary(facts, as_json=as_json)
     raise typer.Exit(FINDING if facts["warnings"] else OK)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +33,7 @@ from yunwei.ledger.errors import LedgerError
 from yunwei.ledger.models import Entry, Head, HeadPush, Intake
 
 FORMAT = "yunwei-bundle/1"
+Tell = Callable[[int, int], None]  # told how many of how many records are written
 WINDOW = 2000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 #: As SQLite and PostgreSQL write a time in UTC. fromisoformat takes more and would hide a change.
@@ -41,7 +42,13 @@ ROW_COLUMNS = ("kind", "subject", "actor", "at", "clauses")
 HEAD_COLUMNS = ("number", "size", "root", "prev", "at", "key", "hash")
 
 
-def export(first: int, last: int | None, path: Path, *, now: datetime, actor: str) -> dict[str, Any]:
+def _silent(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+def export(
+    first: int, last: int | None, path: Path, *, now: datetime, actor: str, tell: Tell = _silent
+) -> dict[str, Any]:
     """Write the records `first` to `last` (None: to the newest) into `path`; the export itself becomes a record first.
 
     Returns what was written, with `warnings` when the ledger could not take the export's own record (a damaged ledger
@@ -57,7 +64,7 @@ def export(first: int, last: int | None, path: Path, *, now: datetime, actor: st
         warnings += [p.problem for p in heads.push(now) if not p.ok]
     except (LedgerError, DatabaseError, ValueError) as e:  # a damaged row can break its own reading
         warnings.append(str(e))
-    return {**write(first, last, path), "warnings": warnings}
+    return {**write(first, last, path, tell), "warnings": warnings}
 
 
 def range_of(start: datetime, end: datetime) -> tuple[int, int]:
@@ -75,7 +82,7 @@ def range_of(start: datetime, end: datetime) -> tuple[int, int]:
     return first, last
 
 
-def write(first: int, last: int | None, path: Path) -> dict[str, Any]:
+def write(first: int, last: int | None, path: Path, tell: Tell = _silent) -> dict[str, Any]:
     """Write the bundle file, whole or not at all. Raises LedgerError for an empty range or a disk that refuses."""
     newest = _ends().last()
     if newest is None or newest.size < 1:
@@ -91,7 +98,7 @@ def write(first: int, last: int | None, path: Path) -> dict[str, Any]:
         try:
             with temporary.open("wb") as f:
                 with ZipFile(f, "w", ZIP_DEFLATED) as bundle:
-                    facts = _fill(bundle, first, last, newest)
+                    facts = _fill(bundle, first, last, newest, tell)
                 f.flush()
             _sync(temporary)
             temporary.replace(path)
@@ -117,7 +124,7 @@ def _sync(path: Path) -> None:
         os.fsync(f.fileno())
 
 
-def _fill(bundle: ZipFile, first: int, last: int, newest: Head) -> dict[str, int]:
+def _fill(bundle: ZipFile, first: int, last: int, newest: Head, tell: Tell) -> dict[str, int]:
     manifest = {"format": FORMAT, "from": first, "to": last, "key": keys.signer().public.point.hex()}
     _put(bundle, "manifest.json", _json(manifest))
     opening = _ends().filter(size__lte=first - 1).last()
@@ -127,7 +134,7 @@ def _fill(bundle: ZipFile, first: int, last: int, newest: Head) -> dict[str, int
     _put(bundle, "proofs.json", _json(_proofs(first, last, closing, newest)))
     named: dict[str, None] = {}
     with bundle.open(_info("entries.jsonl"), "w", force_zip64=True) as out:
-        records = _write_entries(out, first, last, named)
+        records = _write_entries(out, first, last, named, tell)
     rows, extra = _artifacts(bundle, list(named), first, last, newest)
     _put(bundle, "artifacts.jsonl", b"".join(map(_json, rows)))
     _put(bundle, "extra.jsonl", b"".join(map(_json, extra)))
@@ -151,12 +158,14 @@ def _proofs(first: int, last: int, closing: Head, newest: Head) -> dict[str, Any
     }
 
 
-def _write_entries(out: IO[bytes], first: int, last: int, named: dict[str, None]) -> int:
+def _write_entries(out: IO[bytes], first: int, last: int, named: dict[str, None], tell: Tell) -> int:
     """Write the records as lines; collects the commitments they name, in order."""
     count = 0
     for row in _entries(first, last):
         out.write(_json(row))
         count += 1
+        if count % 500 == 0 or row["seq"] == last:
+            tell(count, last - first + 1)
         try:
             for said in json.loads(row["body"])["artifacts"]:
                 if _DIGEST.fullmatch(said["commitment"]):

@@ -397,6 +397,11 @@ class Check:
         self.max_bytes, self.linked = max_bytes, 0
         self.doubtful: list[int] = []
 
+    def tell(self, done: int, total: int) -> None:
+        """How far it is, in one line of a terminal that somebody watches."""
+        if sys.stderr.isatty():
+            print(f"\r已核对 {done} / {total} 条记录", end="", file=sys.stderr, flush=True)
+
     def run(self) -> list[Bad]:
         """All findings, the first one first."""
         try:
@@ -409,6 +414,8 @@ class Check:
             self.findings.append(Bad("unreadable", str(self.path), str(e)))
         except MALFORMED as e:
             self.findings.append(Bad("malformed", "证据包", f"无法读取（{type(e).__name__}: {e}）"))
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
         self.findings.sort(key=lambda e: e.seq)  # stable: what stands above the records (key, heads) comes first
         return self.findings
 
@@ -528,6 +535,8 @@ class Check:
             wanted += [(seq, a) for a in body.get("artifacts", [])]
             add(peaks, size, leaf)
             size += 1
+            if size % 1000 == 0:
+                self.tell(size - self.first + 1, self.last - self.first + 1)
         good = self.at_size(size, peaks, held, good)
         if size != self.last:
             raise Bad("missing", f"记录 {size + 1}", "缺失：证据包声明的范围没有给全", size + 1)
