@@ -19,14 +19,14 @@ def file() -> SimpleUploadedFile:
 
 def test_an_event_with_its_file_starts_the_clock_and_is_in_the_ledger(client: Client, people):
     client.force_login(people["b_manager"])
-    assert client.post("/events", FORM | {"file": file()}).status_code == 302
+    assert client.post("/triggers", FORM | {"file": file()}).status_code == 302
     event = TriggerEvent.objects.get()
     assert event.at.isoformat() == "2026-02-10T01:00:00+00:00", "the form's time is the contract's zone"
     assert event.recorded_by == people["b_manager"]
     assert Artifact.objects.filter(commitment=event.artifact).exists()
     assert Intake.objects.get(pk=event.evidence).kind == "duties.event.recorded"
     assert Occurrence.objects.filter(period=f"event:{event.pk}").exists()
-    text = client.get("/events").content.decode()
+    text = client.get("/triggers").content.decode()
     assert "请示.pdf" in text
 
 
@@ -43,7 +43,7 @@ def test_an_event_with_its_file_starts_the_clock_and_is_in_the_ledger(client: Cl
 def test_what_is_wrong_is_said_and_nothing_is_kept(client: Client, people, change, words):
     client.force_login(people["b_manager"])
     form = {**FORM, "file": file(), **change}
-    response = client.post("/events", {k: v for k, v in form.items() if v is not None})
+    response = client.post("/triggers", {k: v for k, v in form.items() if v is not None})
     assert response.status_code == 400
     assert words in response.content.decode()
     assert not TriggerEvent.objects.exists()
@@ -52,19 +52,19 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(client: Client, people, chang
 
 def test_tenants_do_not_see_and_officers_do_not_record(client: Client, people):
     client.force_login(people["tenant"])
-    assert client.get("/events").status_code == 403
-    assert client.post("/events", FORM | {"file": file()}).status_code == 403
+    assert client.get("/triggers").status_code == 403
+    assert client.post("/triggers", FORM | {"file": file()}).status_code == 403
     client.force_login(people["auditor"])
-    assert client.get("/events").status_code == 200
-    assert client.post("/events", FORM | {"file": file()}).status_code == 403
+    assert client.get("/triggers").status_code == 200
+    assert client.post("/triggers", FORM | {"file": file()}).status_code == 403
     assert not TriggerEvent.objects.exists()
 
 
 def test_each_side_is_offered_what_it_may_record(client: Client, people):
     client.force_login(people["a_manager"])
-    ours = client.get("/events").content.decode()
+    ours = client.get("/triggers").content.decode()
     client.force_login(people["b_manager"])
-    theirs = client.get("/events").content.decode()
+    theirs = client.get("/triggers").content.decode()
     assert 'value="system_changed"' in ours
     assert 'value="system_changed"' not in theirs
     assert 'value="defect_found"' in theirs
@@ -74,8 +74,8 @@ def test_each_side_is_offered_what_it_may_record(client: Client, people):
 def test_names_and_notes_are_escaped(client: Client, people):
     client.force_login(people["b_manager"])
     evil = SimpleUploadedFile("<img src=x onerror=alert(1)>.pdf", b"x", "application/pdf")
-    client.post("/events", FORM | {"note": "<script>alert(1)</script>", "file": evil})
-    text = client.get("/events").content.decode()
+    client.post("/triggers", FORM | {"note": "<script>alert(1)</script>", "file": evil})
+    text = client.get("/triggers").content.decode()
     assert "<script>alert" not in text
     assert "<img src=x" not in text
     assert "&lt;script&gt;" in text

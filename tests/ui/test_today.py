@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.ui import scene
 from yunwei.duties.models import Occurrence, State
-from yunwei.duties.web import day, today, words, year
-from yunwei.duties.web.vocabulary import EVENTS, REASONS
+from yunwei.duties.web import day, today, year
+from yunwei.ui import words
+from yunwei.ui.vocabulary import EVENTS, REASONS
 from yunwei.inspect.models import DeviceSweep, Finding
 from yunwei.kernel.verdict import Reason
 from yunwei.ledger.models import Entry, Intake

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import shutil
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,69 +12,17 @@ from zoneinfo import ZoneInfo
 from rich.progress import Progress, TaskID
 
 from yunwei.cli import common, contact
-from yunwei.kernel.errors import YunweiError
+from yunwei.cli.demo_stage import PASSWORD, PEOPLE, DemoError, Stage, clear, contract_day, create, register
 from yunwei.kernel.i18n import _
-from yunwei.lab import district, real
+from yunwei.lab import district
 from yunwei.lab.serve import FarmProcess
 from yunwei.server import instance
 from yunwei.server import serve as server
 
-#: known to everybody who can read this file: the demo listens on loopback only
-PASSWORD = "yunwei-demo-2026"  # noqa: S105
-PEOPLE = (
-    ("b_engineer", "演示·值班工程师", "b_engineer", "B"),
-    ("b_manager", "演示·乙方项目经理", "b_manager", "B"),
-    ("a_manager", "演示·甲方项目负责人", "a_manager", "A"),
-    ("tenant", "演示·需求单位用户", "tenant", "edu"),
-    ("auditor", "演示·审计管理员", "auditor", "A"),
-    ("sysadmin", "演示·系统管理员", "sysadmin", "B"),
-    ("secadmin", "演示·安全管理员", "secadmin", "A"),
-)
 #: seconds between the first contact and the day's look
 FIRST_TO_SECOND_S = 3.5
 #: seconds an inspection of the whole district may take before the demo gives up
 PATIENCE_S = 180
-
-
-class DemoError(YunweiError):
-    """The demo could not be played."""
-
-
-def contract_folder() -> Path:
-    """The contract that the demo runs."""
-    found = Path(__file__).resolve().parents[3] / "contracts" / "qingpu-2026"
-    if not found.is_dir():
-        raise DemoError(_("找不到演示合同"), where=str(found), hint=_("在源码目录里运行 make demo"))
-    return found
-
-
-def contract_day(real_now: datetime) -> datetime:
-    """Now, or the same time on the last day of the contract once its term is over (or on the first before it)."""
-    from yunwei.contract.folder import load
-    from yunwei.contract.period import duty_span
-
-    contract = load(contract_folder()).contract
-    span, zone = duty_span(contract), ZoneInfo(contract.timezone)
-    local = real_now.astimezone(zone)
-    day = min(max(local.date(), span.start), span.end)
-    return real_now if day == local.date() else datetime.combine(day, local.timetz()).astimezone(UTC)
-
-
-@dataclass
-class Stage:
-    """What runs while the demo plays, ended together."""
-
-    children: server.Children = field(default_factory=server.Children)
-    controls: server.Controls = field(default_factory=server.Controls)
-    farm: FarmProcess | None = None
-    stack: ExitStack = field(default_factory=ExitStack)
-
-    def stop(self) -> None:
-        self.children.stop()
-        self.controls.stop()
-        if self.farm is not None:
-            self.farm.stop()
-        self.stack.close()
 
 
 def play(folder: Path, *, once: bool, as_json: bool, port: int) -> None:
@@ -101,107 +45,17 @@ def play(folder: Path, *, once: bool, as_json: bool, port: int) -> None:
 
 def _prepare(folder: Path, stage: Stage, bar: Progress, *, port: int) -> None:
     task = bar.add_task(_("准备实例与实验设备"), total=3)
-    if folder.exists():
-        if not (folder / instance.SETTINGS).exists() or not _is_demo(folder):
-            raise DemoError(_("这个目录不是演示实例，不会覆盖"), where=str(folder), hint="--folder")
-        if _is_running(folder):
-            raise DemoError(
-                _("这个演示正在运行"), where=str(folder), hint=_("先用 Ctrl-C 结束它，或以 --folder 另选目录")
-            )
-        shutil.rmtree(folder)
-    stage.farm = FarmProcess(district.farm()).start()
-    stage.controls.start()
+    clear(folder)
+    items = district.equipment()
+    stage.start(items)
     bar.advance(task)
-    real = datetime.now(UTC)
-    now = contract_day(real)
-    people = [instance.Person(name, shown, role, org, PASSWORD) for name, shown, role, org in PEOPLE]
-    instance.create(
-        folder,
-        instance.Blueprint(
-            contract=contract_folder(),
-            organisations=[*_parties(), *district.ORGANISATIONS],
-            people=people,
-            port=port or _free_port(),
-            demo=True,
-            now=None if now == real else now,
-        ),
-    )
+    real_now = datetime.now(UTC)
+    now = contract_day(real_now)
+    create(folder, port=port, now=None if now == real_now else now)
     bar.advance(task)
-    _register(stage, stage.farm)
+    register(stage, items, common.now())
     stage.controls.register(common.now())
     bar.advance(task)
-
-
-def _parties() -> list[tuple[str, str, str]]:
-    """The two parties, from the contract itself."""
-    from yunwei.contract.folder import load
-
-    return [(party.role, party.name, party.role) for party in load(contract_folder()).contract.parties]
-
-
-def _is_demo(folder: Path) -> bool:
-    import tomllib
-
-    return bool(tomllib.loads((folder / instance.SETTINGS).read_text(encoding="utf-8")).get("demo"))
-
-
-def _is_running(folder: Path) -> bool:
-    """Whether a worker holds the instance: its folder must not be taken away from under it."""
-    try:
-        with (folder / "data" / "worker.lock").open("rb") as f:
-            fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-def _register(stage: Stage, farm: FarmProcess) -> None:
-    """The district's credentials and inventory, by the same services that a site uses."""
-    from yunwei.assets import tables
-
-    told = {(e["protocol"], e["name"]): e for e in farm.endpoints}
-    rows = []
-    for item in district.equipment():
-        endpoint = told[item.model.protocol, item.code]
-        rows.append(district.row(item, endpoint["port"], _credential(endpoint["credential"])))
-    rows += [district.self_row(), *_real_hosts(stage)]
-    content = district.csv(rows)
-    report = tables.import_table(content, "district.csv", actor="b_engineer", now=common.now())
-    if report.problems:
-        first = report.problems[0]
-        raise DemoError(first.why, where=f"district.csv:{first.row} {first.column}", hint=first.what_to_do)
-
-
-def _credential(content: dict[str, str], name: str = "") -> str:
-    """Store a login of the lab under a name, the farm's under its kind; returns the name."""
-    from yunwei.assets import credentials
-
-    name = name or f"lab-{content['kind']}"
-    credentials.put(name, content["kind"], content, now=common.now(), actor="b_engineer")
-    return name
-
-
-def _real_hosts(stage: Stage) -> list[dict[str, str]]:
-    """Real sshd and snmpd where they are installed."""
-    rows = []
-    if real.installed("sshd"):
-        sshd = stage.stack.enter_context(real.Sshd())
-        rows.append(district.host_row(1, "ssh", district.SSH_HOST, sshd.port, _credential(sshd.credential())))
-    if real.installed("snmpd"):
-        snmpd = stage.stack.enter_context(real.Snmpd(address=district.SNMPD_HOST, community="lab-snmpd"))
-        name = _credential(snmpd.credential(), "lab-snmpd")
-        rows.append(district.host_row(9, "snmp", district.SNMPD_HOST, snmpd.port, name))
-    return rows
 
 
 def _play_day(stage: Stage, bar: Progress, *, web: bool) -> None:
@@ -446,6 +300,6 @@ def _kind(code: str) -> str:
 
 
 def _reason(code: str) -> str:
-    from yunwei.duties.web.words import reason
+    from yunwei.ui.words import reason
 
     return reason(code)

@@ -7,30 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
-from django.utils.translation import gettext_lazy as _
 
 from yunwei.contract.schema import Folder
 from yunwei.duties import sources
 from yunwei.kernel.clock import OffsetClock
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One menu entry; a line of work that has no page has no entry."""
-
-    title: Any
-    url: str
-    icon: str
-    business: bool = False  # for the roles of the two parties; officers and departments do not see it
-
-
-MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
-    (_("总览"), (Entry(_("今日"), "today", "M4 11 12 4l8 7v9h-5v-6H9v6H4z"),)),
-    (_("合同"), (Entry(_("触发事件"), "events", "M5 21V4h12l-3 4 3 4H5", business=True),)),
-)
+from yunwei.ledger import heads
+from yunwei.ledger.models import Head, HeadPush
+from yunwei.ui import pages
 
 
 def contract_folder() -> Folder:
@@ -51,20 +38,53 @@ def now() -> datetime:
     return OffsetClock(timedelta(seconds=offset)).now()
 
 
-def menu_of(account: Any) -> list[tuple[Any, list[Entry]]]:
-    """The menu of one account; what a role may not open is not offered (the page itself refuses it too)."""
-    business = getattr(account, "role", "").startswith(("a_", "b_"))
-    groups = [(title, [entry for entry in entries if business or not entry.business]) for title, entries in MENU]
-    return [(title, entries) for title, entries in groups if entries]
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What the header says of the ledger: the newest signed head, and whether one did not reach the client in time."""
+
+    number: int  # records under the newest head; 0: no head yet
+    overdue: bool
 
 
-def page(request: HttpRequest, template: str, context: dict[str, Any], *, here: str = "") -> HttpResponse:
-    """Render a page in the frame."""
-    frame = {
-        "menu": menu_of(request.user),
+def menu_of(account: Any) -> list[tuple[Any, list[pages.Page]]]:
+    """The menu of one account, by group; what a role may not open is not offered (the page itself refuses it too)."""
+    mine = [p for p in pages.REGISTRY.values() if p.menu and p.allows(account)]
+    mine.sort(key=lambda p: p.menu.order if p.menu else 0)
+    groups = [(title, [p for p in mine if p.menu and p.menu.group == key]) for key, title in pages.GROUPS.items()]
+    return [(title, found) for title, found in groups if found]
+
+
+def chain(at: datetime) -> Chain:
+    """The state of the ledger, in two statements."""
+    newest = Head.objects.only("size", "at").order_by("-number").first()
+    if newest is None:
+        return Chain(0, overdue=False)
+    wanted = heads.addresses()
+    pushed = HeadPush.objects.filter(ok=True, address__in=wanted).values_list("address").annotate(last=Max("at"))
+    last = dict(pushed)
+    return Chain(newest.size, any(at - last.get(address, newest.at) > heads.HOURLY for address in wanted))
+
+
+def page(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    *,
+    here: str = "",
+    title: str = "",
+    as_of: datetime | None = None,
+) -> HttpResponse:
+    """Render a page in the frame. `here` names the menu entry, `title` is the sentence that answers, `as_of` the moment
+    the shown data is of (default: now). A fragment (HX-Request) is rendered by the same call with its own template."""
+    at = as_of or now()
+    frame: dict[str, Any] = {
         "here": here,
         "account": request.user,
+        "sentence": title,
+        "as_of": at,
         "demo": settings.YUNWEI.get("demo", False),
         "language": getattr(request, "LANGUAGE_CODE", "zh-hans"),
     }
+    if not request.headers.get("HX-Request"):
+        frame |= {"menu": menu_of(request.user), "chain": chain(at), "search": pages.REGISTRY.get("search")}
     return render(request, template, frame | contract_names() | context)

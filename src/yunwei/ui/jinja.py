@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from yunwei.charts import svg
+from yunwei.ui import cells, pages, words
 
 
 def _local(value: datetime | None, form: str) -> str:
@@ -46,6 +47,7 @@ def environment(**options: Any) -> Environment:
     env.install_gettext_callables(translation.gettext, translation.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(static=staticfiles_storage.url, url=reverse, ring=_safe(svg.ring), clock=_safe(svg.clock))
     env.globals.update(bar=_safe(svg.bar), year_line=_safe(svg.year_line))
+    env.globals.update(cells=cells, words=words, pages_named=pages.REGISTRY)
     env.filters.update(hm=hm, day=day, stamp=stamp, money=money)
     return env
 

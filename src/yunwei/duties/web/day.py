@@ -15,8 +15,8 @@ from yunwei.contract import openitems
 from yunwei.contract.schema import ApprovedPlan, Folder, Instalment, Kind, Obligation
 from yunwei.desk.models import Ticket
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State, TriggerEvent
-from yunwei.duties.web import words
 from yunwei.duties.web.looked import Sweep
+from yunwei.ui import words
 
 OPEN = (State.DUE, State.RUNNING)
 #: rows a card shows; the rest has its count

@@ -82,14 +82,14 @@ def events(request: HttpRequest) -> HttpResponse:
         except YunweiError as error:
             context["problem"] = str(error)
         else:
-            return redirect("events")
+            return redirect("triggers")
     choices = [(e.id, title_of(e), e.file) for e in folder.event_details if account.party in e.by]
     context |= {
         "rows": rows(folder),
         "choices": choices if may_record(account) else [],
         "now": now_of_instance(),
     }
-    response = page(request, "duties/events.jinja", context, here="events")
+    response = page(request, "duties/events.jinja", context, here="triggers")
     response.status_code = 400 if context["problem"] else 200
     return response
 

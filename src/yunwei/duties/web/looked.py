@@ -13,10 +13,10 @@ from django.db.models import Count, OuterRef, Subquery, Window
 
 from yunwei.charts.svg import Slice
 from yunwei.desk.models import Ticket, TicketKind, TicketState
-from yunwei.duties.web import words
 from yunwei.inspect.models import DeviceSweep, Finding
 from yunwei.ledger.models import Intake
 from yunwei.runs.models import Run, RunState
+from yunwei.ui import words
 
 #: rows a card shows; the rest has its count
 FAULTS, NAMED = 7, 4

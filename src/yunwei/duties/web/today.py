@@ -14,16 +14,19 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Subquery
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from yunwei.accounts.models import Account, Role
 from yunwei.contract import openitems, period, plans
 from yunwei.contract.schema import ApprovedPlan, Folder
-from yunwei.duties.web import day, looked, words, year
+from yunwei.duties.web import day, looked, year
 from yunwei.ledger import heads
 from yunwei.ledger.models import Entry, Head, HeadPush, Intake
 from yunwei.runs.services import workers_alive
+from yunwei.ui import words
 from yunwei.ui.context import contract_folder, page
 from yunwei.ui.context import now as now_of_instance
+from yunwei.ui.pages import home_of
 
 #: rows a card shows
 LOG, ITEMS = 10, 6
@@ -153,7 +156,9 @@ def _department(request: HttpRequest) -> int | None:
 
 
 def today(request: HttpRequest) -> HttpResponse:
-    """The page."""
+    """The page; who has another first page goes there."""
+    if (home := home_of(request.user)) != "today":
+        return redirect(home)
     return page(request, "duties/today.jinja", model(now_of_instance(), _department(request)), here="today")
 
 

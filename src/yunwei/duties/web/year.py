@@ -16,7 +16,7 @@ from yunwei.charts.svg import Milestone, Slice
 from yunwei.contract import period
 from yunwei.contract.schema import ApprovedPlan, Folder
 from yunwei.duties.models import Occurrence, State
-from yunwei.duties.web import words
+from yunwei.ui import words
 
 SETTLED = (State.KEPT, State.LATE, State.MISSED, State.UNPROVEN)
 #: plan versions drawn on the year line: the newest; all of them are in the ledger

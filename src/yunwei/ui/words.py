@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from yunwei.contract.schema import ApprovedPlan, Deadline, Kind, Obligation
 from yunwei.duties.models import Occurrence
-from yunwei.duties.web.vocabulary import (
+from yunwei.inspect.models import Finding
+from yunwei.ui.vocabulary import (
     BASIS,
     CATEGORIES,
     CAUSES,
@@ -26,7 +27,6 @@ from yunwei.duties.web.vocabulary import (
     REASONS,
     UNITS,
 )
-from yunwei.inspect.models import Finding
 
 WEEKDAYS = (
     gettext_lazy("星期一"),
