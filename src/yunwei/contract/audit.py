@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from yunwei.accounts.services import PARTY_OF_ROLE
 from yunwei.contract.models import PlanVersion
@@ -14,7 +15,8 @@ from yunwei.ledger.models import Artifact
 
 
 class Plans:
-    """Each version's records: proposed with the commitment of its body, then approved or refused."""
+    """Each version's records: proposed with the commitment of its body, then approved or refused; approved in part with
+    what was refused and the commitment of the body that counts."""
 
     def __init__(self) -> None:
         self.proposed: dict[int, Said] = {}
@@ -38,7 +40,9 @@ class Plans:
                 "state": (row.state, last.kind.rpartition(".")[2] if last else None),
                 "counts_from": (row.counts_from.isoformat() if row.counts_from else None, day),
                 "base": (row.base or 0, proposed.data.get("base") if proposed else None),
-                "body": (_commitment(row, proposed), proposed.artifacts[0] if proposed and proposed.artifacts else None),
+                "body": (_commitment(row.body, proposed), _first(proposed)),
+                "refused": (row.refused, decided.data.get("refused", {}) if decided else {}),
+                "counted": (_commitment(row.counted, decided) if row.counted is not None else None, _first(decided)),
             })  # fmt: skip
             if decided and decided.actor in self.roles:
                 allowed = {str(role) for roles in DECIDERS.values() for role in roles}
@@ -52,12 +56,18 @@ class Plans:
             yield Difference("contract", f"plan:{version}", "row", "—", "proposed", said.number)
 
 
-def _commitment(row: PlanVersion, proposed: Said | None) -> str | None:
-    """The commitment of the body as it lies in the row, under the salt that the artifact of the proposal has."""
-    artifact = Artifact.objects.filter(commitment__in=proposed.artifacts if proposed else ()).first()
-    if artifact is None or artifact.redacted_at is not None:
-        return proposed.artifacts[0] if proposed and artifact is not None and proposed.artifacts else None
-    return sm3.digest_parts([bytes(artifact.salt), canonical(row.body)]).hex()
+def _first(said: Said | None) -> str | None:
+    return said.artifacts[0] if said and said.artifacts else None
+
+
+def _commitment(body: Any, said: Said | None) -> str | None:
+    """The commitment of a body as it lies in the row, under the salt that the artifact of its record has."""
+    artifact = Artifact.objects.filter(commitment=_first(said)).first() if _first(said) else None
+    if artifact is None:
+        return None
+    if artifact.redacted_at is not None:
+        return _first(said)
+    return sm3.digest_parts([bytes(artifact.salt), canonical(body)]).hex()
 
 
 FOLDS = (Plans,)

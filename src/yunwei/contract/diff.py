@@ -6,15 +6,19 @@ taken out, a limit widened, looked at less often) are marked so that nobody appr
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from yunwei.contract.check_plan import TIMES_A_YEAR
 from yunwei.contract.schema import Cadence, Deadline, Limit, Plan, PlanLine, Unit
 from yunwei.kernel.i18n import _
+
+_T = TypeVar("_T")
+_MISSING: Any = object()
 
 
 class Effect(StrEnum):
@@ -46,6 +50,52 @@ def diff(old: Plan | None, new: Plan) -> list[Change]:
     """All differences, in the order lines, limits, assets. `old` None: everything is new."""
     before = old or Plan(version=0, title="", lines=[])
     return [*_lines(before, new), *_limits(before, new), *_assets(before, new)]
+
+
+def without(old: Plan | None, new: Plan, refused: Collection[str]) -> Plan:
+    """`new` with the changes that are named by their `where` taken back, so that those places read as in `old`.
+
+    The rest stays as proposed: `diff(old, without(old, new, refused))` are the changes of `new` that are not refused.
+    """
+    before = old or Plan(version=0, title="", lines=[])
+    was, proposed = set(before.assets), set(new.assets)
+    assets = {code for code in was | proposed if code in (was if f"asset {code}" in refused else proposed)}
+    old_view = {c for c in before.agreed if c not in new.agreed or f"asset {c} agreed" in refused}
+    views = {**new.agreed, **{code: before.agreed[code] for code in old_view}}
+    limits = _taken_back(
+        {_limit_key(limit): limit for limit in before.limits},
+        {_limit_key(limit): limit for limit in new.limits},
+        refused,
+    )
+    lines = _taken_back(
+        {line.obligation: line for line in before.lines}, {line.obligation: line for line in new.lines}, refused
+    )
+    old_lines = {line.obligation: line for line in before.lines}
+    return msgspec.structs.replace(
+        new,
+        lines=[_line_without(old_lines.get(line.obligation, line), line, refused) for line in lines],
+        limits=limits,
+        assets=[*(code for code in new.assets if code in assets), *sorted(assets - proposed)],
+        agreed={code: view for code, view in views.items() if code in assets},
+    )
+
+
+def _taken_back(old: Mapping[str, _T], new: Mapping[str, _T], refused: Collection[str]) -> list[_T]:
+    """The new items; where a key is refused the old one, if there was one; what was refused to be deleted stays."""
+    kept = [old.get(key) if key in refused else item for key, item in new.items()]
+    stays = [item for key, item in old.items() if key not in new and key in refused]
+    return [item for item in (*kept, *stays) if item is not None]
+
+
+def _line_without(one: PlanLine, two: PlanLine, refused: Collection[str]) -> PlanLine:
+    """A line that both plans have, with the refused ones of its fields as they were."""
+    names = ("cadence", "deadline", "coverage_target", "note")
+    fields = {name: getattr(one, name) for name in names if f"{two.obligation}.{name}" in refused}
+    terms = {
+        name: (one if f"{two.obligation}.terms.{name}" in refused else two).terms.get(name, _MISSING)
+        for name in dict.fromkeys([*two.terms, *one.terms])
+    }
+    return msgspec.structs.replace(two, terms={k: v for k, v in terms.items() if v is not _MISSING}, **fields)
 
 
 def _change(where: str, before: Any, after: Any, effect: Effect, text: str) -> Change:

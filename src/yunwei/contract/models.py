@@ -19,6 +19,9 @@ class PlanState(models.TextChoices):
 class PlanVersion(models.Model):
     """One version of the service plan. The body never changes after it was proposed.
 
+    The client answers line by line: `refused` holds the changes (`diff.Change.where`) it did not approve, with the reason;
+    `counted` is then the body that counts, with those places as they were. None: the body counts as proposed.
+
     `base` is the version that counted when it was proposed: the client approves the difference to that one.
     `counts_from` is the approval day in the contract's zone; what was due before stays as it was.
     """
@@ -36,6 +39,8 @@ class PlanVersion(models.Model):
     decided_at = models.DateTimeField(null=True, blank=True)
     counts_from = models.DateField(null=True, blank=True)
     reason = models.TextField(blank=True)  # why it was approved or refused
+    refused = models.JSONField(default=dict)  # where: why not; of an approved version
+    counted = models.JSONField(null=True, blank=True)  # schema.Plan as JSON
 
     class Meta:
         ordering = ("version",)
@@ -49,6 +54,9 @@ class PlanVersion(models.Model):
                 | models.Q(state="approved", decided_at__isnull=False, counts_from__isnull=False)
                 | models.Q(state="refused", decided_at__isnull=False, counts_from__isnull=True),
                 name="plan_state_whole",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(counted__isnull=True) | models.Q(state="approved"), name="plan_counts_when_approved"
             ),
         )
 

@@ -1,5 +1,7 @@
 """The life of a service plan: 乙方 proposes, 甲方 approves or refuses, an approved version counts from that day on.
 
+The client answers line by line: what it refuses of a version stays as it was, and the rest counts.
+
 Taking an asset out of the baseline, loosening a limit, looking less often: each is a change of the plan, so each needs
 the client's approval by the one way there is. Every step is in the ledger together with the version's whole body.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,7 +20,7 @@ from django.utils.translation import gettext as _
 from yunwei.accounts.models import Account, PartyOf, Role
 from yunwei.assets.models import Asset
 from yunwei.contract.check_plan import plan_problems
-from yunwei.contract.diff import Change, diff
+from yunwei.contract.diff import Change, diff, without
 from yunwei.contract.errors import ContractError
 from yunwei.contract.limits import limits_for
 from yunwei.contract.models import PlanState, PlanVersion
@@ -27,14 +30,17 @@ from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Artifact
 
 __all__ = [
-    "agreed_of", "approve", "approved_versions", "baseline_assets", "changes_of", "diff", "limits_for", "plan_at", "plan_of",
-    "propose", "refuse",
+    "agreed_of", "approve", "approved_versions", "baseline_assets", "changes_of", "counting", "diff", "limits_for", "plan_at",
+    "plan_of", "propose", "refuse",
 ]  # fmt: skip
 
+JSON = Any
 #: an officer (三员) of either side decides nothing of the business, whatever organisation it belongs to (standards §10)
 PROPOSERS = {PartyOf.B: frozenset({Role.B_MANAGER})}
 DECIDERS = {PartyOf.A: frozenset({Role.A_LEADER, Role.A_MANAGER})}
 MEDIA_TYPE = "application/json"
+#: characters of a reason
+MOST = 1000
 
 
 def propose(
@@ -61,7 +67,7 @@ def propose(
         body = msgspec.structs.replace(plan, version=version, assets=chosen, agreed=_agreed(chosen))
         if problems := plan_problems(body, folder):
             raise ContractError(_("服务方案有错误"), where=folder.contract.id, problems=problems)
-        changes = diff(plan_of(base) if base else None, body)
+        changes = diff(counting(base) if base else None, body)
         if base and not changes:
             raise ContractError(_("与第 {n} 版相同，没有可审定的变化").format(n=base.version))
         row = PlanVersion.objects.create(
@@ -98,20 +104,36 @@ def agreed_of(asset: Asset) -> Agreed:
     )
 
 
-def approve(version: int, *, by: Account, now: datetime, reason: str = "") -> PlanVersion:
-    """Approve a version; it counts from today on. Raises ContractError when `by` may not, or it cannot be any more."""
-    return _decide(version, PlanState.APPROVED, by, now, reason)
+def approve(
+    version: int, *, by: Account, now: datetime, reason: str = "", refused: Mapping[str, str] | None = None
+) -> PlanVersion:
+    """Approve a version; it counts from today on, without the changes that are `refused` (`Change.where`: why not).
+
+    Raises ContractError when `by` may not, or it cannot be any more; when a refused change is none of this version's or
+    has no reason; and when nothing would be left, which is a refusal of the whole version.
+    """
+    return _decide(version, PlanState.APPROVED, by, now, reason, refused or {})
+
+
+def _said(text: str, where: str) -> str:
+    """What somebody wrote, whole or not at all: it is evidence and is never cut."""
+    if len(text) > MOST or "\x00" in text:
+        raise ContractError(_("文字过长或含有不可记录的字符；至多 {n} 字").format(n=MOST), where=where)
+    return text.strip()
 
 
 def refuse(version: int, *, by: Account, now: datetime, reason: str) -> PlanVersion:
     """Refuse a version and say why. Raises ContractError when `by` may not, it is decided, or no reason is given."""
     if not reason.strip():
         raise ContractError(_("退回要写明理由"), where=_version(version))
-    return _decide(version, PlanState.REFUSED, by, now, reason)
+    return _decide(version, PlanState.REFUSED, by, now, reason, {})
 
 
-def _decide(version: int, state: PlanState, by: Account, now: datetime, reason: str) -> PlanVersion:
+def _decide(
+    version: int, state: PlanState, by: Account, now: datetime, reason: str, refused: Mapping[str, str]
+) -> PlanVersion:
     _may(by, DECIDERS, _("服务方案由甲方审定"))
+    reason = _said(reason, _version(version))
     with transaction.atomic():
         # all versions, not this one alone: two that stand on one base must not both be approved at the same moment
         row = {r.version: r for r in PlanVersion.objects.select_for_update().order_by("version")}.get(version)
@@ -125,13 +147,33 @@ def _decide(version: int, state: PlanState, by: Account, now: datetime, reason: 
             raise ContractError(_("报送人不能审定自己的计划"), where=_version(version))
         if now < row.proposed_at:
             raise ContractError(_("审定时间早于报送时间"), where=_version(version), hint=_("检查时钟是否被调回"))
+        artifacts: list[Artifact] = []
         if state is PlanState.APPROVED:
             row.counts_from = _counts_from(row, now)
+            if refused:
+                row.refused, row.counted = _partly(row, refused)
+                artifacts = [ledger.store(canonical(row.counted), MEDIA_TYPE)]
         row.state, row.decided_by, row.decided_at, row.reason = state, by, now, reason
-        row.save(update_fields=["state", "decided_by", "decided_at", "reason", "counts_from"])
+        row.save(update_fields=["state", "decided_by", "decided_at", "reason", "counts_from", "refused", "counted"])
         data = {"reason": reason, "counts_from": row.counts_from.isoformat() if row.counts_from else ""}
-        _record(row, state.value, data, by, now)
+        _record(row, state.value, data | {"refused": row.refused}, by, now, artifacts)
     return row
+
+
+def _partly(row: PlanVersion, refused: Mapping[str, str]) -> tuple[dict[str, str], JSON]:
+    """The refused changes with their reasons, and the body that counts without them."""
+    where = _version(row.version)
+    known = {change.where for change in changes_of(row.version)}
+    if unknown := sorted(set(refused) - known):
+        raise ContractError(_("这一版没有这些变化：{names}").format(names="、".join(unknown[:5])), where=where)
+    reasons = {name: _said(refused[name], where) for name in sorted(refused)}
+    if silent := [name for name, reason in reasons.items() if not reason]:
+        raise ContractError(_("逐项退回要写明理由：{names}").format(names="、".join(silent[:5])), where=where)
+    if len(reasons) == len(known):
+        raise ContractError(_("每一项都退回，没有可以生效的变化"), where=where, hint=_("请退回整版"))
+    base = PlanVersion.objects.filter(version=row.base).first() if row.base else None
+    body = without(counting(base) if base else None, plan_of(row), reasons)
+    return reasons, msgspec.to_builtins(body)
 
 
 def _counts_from(row: PlanVersion, now: datetime) -> date:
@@ -180,8 +222,13 @@ def _newest_approved() -> PlanVersion | None:
 
 
 def plan_of(row: PlanVersion) -> Plan:
-    """The body of a version."""
+    """The body of a version as it was proposed."""
     return msgspec.convert(row.body, Plan, strict=False)
+
+
+def counting(row: PlanVersion) -> Plan:
+    """What counts of a version: its body, without what the client refused of it."""
+    return msgspec.convert(row.body if row.counted is None else row.counted, Plan, strict=False)
 
 
 def approved_versions() -> list[ApprovedPlan]:
@@ -192,7 +239,7 @@ def approved_versions() -> list[ApprovedPlan]:
 
 def _approved(row: PlanVersion) -> ApprovedPlan:
     assert row.counts_from is not None and row.decided_at is not None  # noqa: S101, PT018 - the database holds it
-    return ApprovedPlan(row.version, row.counts_from, row.decided_at, plan_of(row))
+    return ApprovedPlan(row.version, row.counts_from, row.decided_at, counting(row))
 
 
 def plan_at(now: datetime) -> ApprovedPlan | None:
@@ -210,9 +257,10 @@ def baseline_assets(now: datetime) -> list[str]:
 
 
 def changes_of(version: int) -> list[Change]:
-    """What a version changes against the one it was proposed on. Raises ContractError when there is none."""
+    """What a version proposes to change against what counted when it was proposed. Raises ContractError when there is
+    no such version."""
     row = PlanVersion.objects.filter(version=version).first()
     if row is None:
         raise ContractError(_("没有这一版服务方案"), where=_version(version))
     base = PlanVersion.objects.filter(version=row.base).first() if row.base else None
-    return diff(plan_of(base) if base else None, plan_of(row))
+    return diff(counting(base) if base else None, plan_of(row))
