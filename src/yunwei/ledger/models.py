@@ -55,6 +55,7 @@ class Intake(models.Model):
             models.Index(fields=("id",), condition=models.Q(sequenced=False), name="intake_waiting"),
             models.Index(fields=("subject", "id"), name="intake_subject"),
             models.Index(fields=("kind", "id"), name="intake_kind"),
+            models.Index(fields=("actor", "id"), name="intake_actor"),
         ]
 
     def __str__(self) -> str:
@@ -70,6 +71,16 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return str(self.seq)
+
+
+class Mention(models.Model):
+    """A record that names an artifact, so that one is found by the other; the body of the record is what counts."""
+
+    artifact = models.ForeignKey(Artifact, on_delete=models.PROTECT, related_name="mentions")
+    intake = models.ForeignKey(Intake, on_delete=models.PROTECT, related_name="mentions")
+
+    def __str__(self) -> str:
+        return f"{self.artifact_id} {self.intake_id}"
 
 
 class Node(models.Model):

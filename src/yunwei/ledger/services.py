@@ -26,7 +26,7 @@ from yunwei.ledger import artifacts as files
 from yunwei.ledger import keys, proofs, tree
 from yunwei.ledger.artifacts import store
 from yunwei.ledger.errors import LedgerError
-from yunwei.ledger.models import Artifact, Entry, Head, Intake, Node
+from yunwei.ledger.models import Artifact, Entry, Head, Intake, Mention, Node
 
 __all__ = ["acknowledge", "head", "number_of", "record", "redact", "sequence", "store"]
 
@@ -77,9 +77,12 @@ def record(
             "artifacts": [{"commitment": a.commitment, "media_type": a.media_type, "size": a.size} for a in artifacts],
         }
     )
-    return Intake.objects.create(
+    intake = Intake.objects.create(
         kind=kind, subject=subject, actor=actor, at=at, clauses=list(clauses), body=body, sequenced=False
     )
+    if artifacts:
+        Mention.objects.bulk_create(Mention(artifact=a, intake=intake) for a in artifacts)
+    return intake
 
 
 def sequence(now: datetime) -> int:
