@@ -1,22 +1,29 @@
-"""Every address of the console: the pages that each area's `web/urls.py` holds, found by walking."""
+"""Every address: the pages of each area's `web/urls.py` and the API routes of its `web/api.py`, found by walking."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
 
-from django.urls import URLPattern
+from django.urls import URLPattern, URLResolver, path
 
-from yunwei.ui import pages
+from yunwei.ui import api, pages
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
-def _areas() -> list[str]:
-    return sorted(f"yunwei.{p.parent.parent.name}.web.urls" for p in PACKAGE.glob("*/web/urls.py"))
+def _found(file: str) -> list[str]:
+    return sorted(f"yunwei.{p.parent.parent.name}.web.{file}" for p in PACKAGE.glob(f"*/web/{file}.py"))
 
 
-urlpatterns: list[URLPattern] = [pattern for area in _areas() for pattern in pages.register(import_module(area).PAGES)]
+API = api.make()
+for _module in _found("api"):
+    API.add_router("", import_module(_module).router)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *(pattern for module in _found("urls") for pattern in pages.register(import_module(module).PAGES)),
+    path("api/v1/", API.urls),
+]
 
 handler403 = "yunwei.ui.errors.denied"
 handler404 = "yunwei.ui.errors.missing"

@@ -138,7 +138,7 @@ def _back(rows: QuerySet[Any], name: str, value: Any) -> Any:
     for part in parts[:-1]:
         model = model._meta.get_field(part).related_model  # noqa: SLF001 - Django's documented API
     kind = model._meta.get_field(parts[-1]).get_internal_type()  # noqa: SLF001 - Django's documented API
-    if value is None:
+    if not isinstance(value, (str, int, float)):
         raise ValueError
     if kind == "DateTimeField":
         return datetime.fromisoformat(value)

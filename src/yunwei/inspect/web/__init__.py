@@ -1,0 +1,1 @@
+"""Pages of looking: sweeps and findings."""
