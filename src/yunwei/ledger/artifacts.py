@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from yunwei.ledger.keys import instance
 from yunwei.ledger.models import Artifact
 
 SALT = 32
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def is_digest(text: object) -> bool:
+    """Whether this is a digest as we write it: what names a file is never anything else."""
+    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
 def folder() -> Path:
@@ -57,6 +64,8 @@ def read(artifact: Artifact) -> bytes:
     if artifact.redacted_at is not None:
         raise LedgerError(_("该证据文件已依法删除，只留存根"), where=artifact.commitment)
     try:
+        if not is_digest(artifact.content_hash):  # a path out of the store, put into the database by hand
+            raise FileNotFoundError
         content = path_of(artifact.content_hash).read_bytes()
     except OSError:
         raise LedgerError(_("证据文件缺失"), where=artifact.commitment) from None

@@ -27,7 +27,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from yunwei.ledger import artifacts, heads, keys, proofs, services, tree
+from yunwei.ledger import artifacts, heads, keys, proofs, reading, services, tree
 from yunwei.ledger.artifacts import sync_folder
 from yunwei.ledger.errors import LedgerError
 from yunwei.ledger.models import Entry, Head, HeadPush, Intake
@@ -35,7 +35,6 @@ from yunwei.ledger.models import Entry, Head, HeadPush, Intake
 FORMAT = "yunwei-bundle/1"
 Tell = Callable[[int, int], None]  # told how many of how many records are written
 WINDOW = 2000
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 #: As SQLite and PostgreSQL write a time in UTC. fromisoformat takes more and would hide a change.
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?", re.ASCII)
 ROW_COLUMNS = ("kind", "subject", "actor", "at", "clauses")
@@ -56,10 +55,9 @@ def export(
     """
     warnings: list[str] = []
     try:
+        data = {"from": first, "to": last, "file": path.name, "about": reading.actors_of_range(first, last)}
         with transaction.atomic():
-            services.record(
-                "ledger.exported", "ledger", {"from": first, "to": last, "file": path.name}, at=now, actor=actor
-            )
+            services.record(reading.EXPORTED, "ledger", data, at=now, actor=actor)
         services.sequence(now)
         warnings += [p.problem for p in heads.push(now) if not p.ok]
     except (LedgerError, DatabaseError, ValueError) as e:  # a damaged row can break its own reading
@@ -168,7 +166,7 @@ def _write_entries(out: IO[bytes], first: int, last: int, named: dict[str, None]
             tell(count, last - first + 1)
         try:
             for said in json.loads(row["body"])["artifacts"]:
-                if _DIGEST.fullmatch(said["commitment"]):
+                if artifacts.is_digest(said["commitment"]):
                     named[said["commitment"]] = None
         except (ValueError, KeyError, TypeError):
             continue  # a damaged body names nothing; the verifier names the record
@@ -265,7 +263,7 @@ def _with_proof(seq: int, size: int) -> dict[str, Any]:
 
 def _put_content(bundle: ZipFile, commitment: str, content_hash: str) -> None:
     """Add an artifact's content, if it is there; the verifier says when it is not."""
-    if _DIGEST.fullmatch(content_hash) and artifacts.path_of(content_hash).is_file():
+    if artifacts.is_digest(content_hash) and artifacts.path_of(content_hash).is_file():
         _put(bundle, f"artifacts/{commitment}", artifacts.path_of(content_hash).read_bytes())
 
 

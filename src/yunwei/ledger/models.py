@@ -74,10 +74,13 @@ class Entry(models.Model):
 
 
 class Mention(models.Model):
-    """A record that names an artifact, so that one is found by the other; the body of the record is what counts."""
+    """A record that names an artifact, so that one is found by the other; the body of the record is what counts.
 
-    artifact = models.ForeignKey(Artifact, on_delete=models.PROTECT, related_name="mentions")
-    intake = models.ForeignKey(Intake, on_delete=models.PROTECT, related_name="mentions")
+    A finding aid only: it ties nothing down, so that a damaged ledger can still be shown as it is.
+    """
+
+    artifact = models.ForeignKey(Artifact, on_delete=models.DO_NOTHING, db_constraint=False, related_name="mentions")
+    intake = models.ForeignKey(Intake, on_delete=models.DO_NOTHING, db_constraint=False, related_name="mentions")
 
     def __str__(self) -> str:
         return f"{self.artifact_id} {self.intake_id}"
@@ -109,13 +112,13 @@ class Head(models.Model):
 
     number = models.BigIntegerField(primary_key=True)
     size = models.BigIntegerField(db_index=True)
-    root = models.BinaryField(max_length=32)
+    root = models.BinaryField(max_length=32, db_index=True)
     prev = models.CharField(max_length=64)
     at = models.DateTimeField(db_index=True)
     key_id = models.CharField(max_length=64)
     body = models.BinaryField()
     signature = models.BinaryField(max_length=64)
-    hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64, db_index=True)
     peaks = models.BinaryField()
 
     def __str__(self) -> str:
