@@ -100,7 +100,7 @@ def require_free(port: int, *, hint: str) -> None:
     A second `serve` of one instance would otherwise put its positive controls in the place of those of the first.
     """
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does: a port just left is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the web process does: a port just left is free
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
@@ -118,10 +118,7 @@ def start(children: Children, folder: Path, *, web: bool = True, workers: int = 
     if "traps" in instance.settings():
         children.start("traps", [sys.executable, "-m", "yunwei.server.traps"], logs / "traps.log")
     if web:
-        port = instance.settings()["web"]["port"]
-        gunicorn = [sys.executable, "-m", "gunicorn", "yunwei.server.wsgi:application", "--bind", f"127.0.0.1:{port}"]
-        gunicorn += ["--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "3", "--no-control-socket"]
-        children.start("web", gunicorn, logs / "web.log")
+        children.start("web", [sys.executable, "-m", "yunwei.server.web"], logs / "web.log")
 
 
 def _ended(name: str, children: Children) -> ServeError:
