@@ -95,7 +95,7 @@ def _fault(asset: Asset, at: datetime) -> None:
 
 
 def crew() -> dict[str, Account]:
-    """Who acts on the page: one account of each business side; the password is the user name."""
+    """Who acts on the page: one account of each side and the three officers; the password is the user name."""
     made: dict[str, Account] = {}
     for code, party in (("A", "A"), ("B", "B"), ("edu", "T")):
         Organisation.objects.create(code=code, name=f"单位{code}", party=party)
@@ -104,6 +104,9 @@ def crew() -> dict[str, Account]:
         ("b_manager", Role.B_MANAGER, "B"),
         ("b_engineer", Role.B_ENGINEER, "B"),
         ("tenant", Role.TENANT, "edu"),
+        ("auditor", Role.AUDITOR, "A"),
+        ("sysadmin", Role.SYSADMIN, "A"),
+        ("secadmin", Role.SECADMIN, "A"),
     ):
         made[name] = Account.objects.create(
             username=name, display_name=name, role=role, organisation=Organisation.objects.get(code=org), password=name

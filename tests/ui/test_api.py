@@ -18,8 +18,7 @@ from yunwei.accounts.tokens import Scope, TokenError
 from yunwei.assets.models import Asset, System, Zone
 from yunwei.desk import services as desk
 from yunwei.ledger.models import Intake
-from yunwei.server.urls import API
-from yunwei.ui.api import Needs
+from yunwei.ui.api import API, Needs
 from yunwei.ui.context import now
 from yunwei.ui.pages import READERS
 

@@ -16,13 +16,12 @@ def _found(file: str) -> list[str]:
     return sorted(f"yunwei.{p.parent.parent.name}.web.{file}" for p in PACKAGE.glob(f"*/web/{file}.py"))
 
 
-API = api.make()
 for _module in _found("api"):
-    API.add_router("", import_module(_module).router)
+    api.API.add_router("", import_module(_module).router)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *(pattern for module in _found("urls") for pattern in pages.register(import_module(module).PAGES)),
-    path("api/v1/", API.urls),
+    path("api/v1/", api.API.urls),
 ]
 
 handler403 = "yunwei.ui.errors.denied"

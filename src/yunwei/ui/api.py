@@ -159,8 +159,8 @@ class Api(NinjaAPI):
         return schema
 
 
-def make() -> NinjaAPI:
-    """The API of this instance, without its routers."""
+def make() -> Api:
+    """An API without its routers."""
     api = Api(
         title="云维 API",
         version=VERSION,
@@ -196,3 +196,7 @@ def make() -> NinjaAPI:
         return problem(request, 409, str(error))
 
     return api
+
+
+#: the API of this instance; the door adds each area's router (server/urls.py)
+API = make()

@@ -212,7 +212,7 @@ def show(
     return render_page(request, template, extra | (context or {}), here=listing.name)
 
 
-def export(listing: Listing, rows: QuerySet[Any], form: str) -> HttpResponseBase:
+def export(listing: Listing, rows: QuerySet[Any] | list[Any], form: str) -> HttpResponseBase:
     """All filtered rows as CSV (streamed) or XLSX."""
     stamp = timezone.localtime().strftime("%Y%m%d-%H%M")
     filename = f"{listing.name}-{stamp}.{form}"
@@ -225,8 +225,13 @@ def export(listing: Listing, rows: QuerySet[Any], form: str) -> HttpResponseBase
     return response
 
 
-def _chunks(listing: Listing, rows: QuerySet[Any]) -> Iterator[list[Any]]:
-    """By keyset, so that an export of any size holds one chunk in memory and shows rows once."""
+def _chunks(listing: Listing, rows: QuerySet[Any] | list[Any]) -> Iterator[list[Any]]:
+    """By keyset, so that an export of any size holds one chunk in memory and shows rows once. Rows that are no table's (the
+    obligations of the contract) come as a list and are one chunk."""
+    if isinstance(rows, list):
+        listing.attach(rows)
+        yield rows
+        return
     part = list(rows[:CHUNK])
     while part:
         listing.attach(part)
@@ -250,7 +255,7 @@ def _safe(value: Any) -> Any:
     return f"'{text}" if text[:1] in "=+-@\t\r" else text
 
 
-def _csv(listing: Listing, rows: QuerySet[Any]) -> Iterator[str]:
+def _csv(listing: Listing, rows: QuerySet[Any] | list[Any]) -> Iterator[str]:
     yield "\ufeff"  # Excel reads UTF-8 only with it
     yield _line([str(c.title) for c in listing.columns])
     for part in _chunks(listing, rows):
@@ -263,7 +268,7 @@ def _line(values: Iterable[Any]) -> str:
     return out.getvalue()
 
 
-def _xlsx(listing: Listing, rows: QuerySet[Any]) -> bytes:
+def _xlsx(listing: Listing, rows: QuerySet[Any] | list[Any]) -> bytes:
     from openpyxl import Workbook
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
