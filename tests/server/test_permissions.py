@@ -14,10 +14,10 @@ CONTRACT = Path(__file__).resolve().parents[2] / "contracts" / "qingpu-2026"
 def test_umask_000_opens_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "instance"
     code = "import os, sys; os.umask(0); from yunwei.cli.main import main; main()"
-    command = ["init", folder, "--contract", CONTRACT, "--client", "甲", "--vendor", "乙", "--json"]
+    command = ["init", folder, "--contract", CONTRACT, "--client", "甲", "--vendor", "乙", "--password-stdin", "--json"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))}
     done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, command)], input="first-password\n" * 2, text=True, capture_output=True,
+        [sys.executable, "-c", code, *map(str, command)], input="first-password\n", text=True, capture_output=True,
         env=environment, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

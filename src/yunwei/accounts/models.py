@@ -63,19 +63,33 @@ class AccountManager(BaseUserManager["Account"]):
 
 
 class Account(AbstractBaseUser):
-    """A person's login. `role` is one column, so that no combination of roles can be stored at all."""
+    """A person's login. `role` is one column, so that no combination of roles can be stored at all.
+
+    `made_by` is who made it (another officer wakes it); `person` is the owner's number with the organisation, so that
+    one person has one account there and nobody is two officers. `must_change`: the password is somebody else's choice.
+    `password_changed_at` is the instance's time; empty where nobody ever set one through a service.
+    """
 
     username = models.CharField(max_length=40, unique=True)
     display_name = models.CharField(max_length=40)
     role = models.CharField(max_length=16, choices=Role.choices)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    person = models.CharField(max_length=40, blank=True)
+    made_by = models.CharField(max_length=40, blank=True)
     is_active = models.BooleanField(default=True)
-    failed_logins = models.PositiveSmallIntegerField(default=0)
-    locked_until = models.DateTimeField(null=True, blank=True)
+    must_change = models.BooleanField(default=False)
+    password_changed_at = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["display_name", "role"]
     objects = AccountManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=("organisation", "person"), condition=~models.Q(person=""), name="account_person_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.display_name
@@ -84,3 +98,96 @@ class Account(AbstractBaseUser):
     def party(self) -> str:
         """The side this account stands on: A, B, T, S or X."""
         return self.organisation.party
+
+
+class OldPassword(models.Model):
+    """The hash of a password that an account had; it may not come back while it is one of the last few."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="old_passwords")
+    password = models.CharField(max_length=128)
+
+    def __str__(self) -> str:
+        return str(self.account_id)
+
+
+class SecondFactor(models.Model):
+    """A one-time code generator (RFC 6238). `sealed` holds its secret under a key beside the database; `confirmed_at` is
+    empty until its first code was given; `last_step` is the 30-second step of the last code taken, which and whose
+    predecessors are refused from then on. `recovery` are hashes of the codes that are left."""
+
+    account = models.OneToOneField(Account, on_delete=models.CASCADE, related_name="second_factor")
+    sealed = models.BinaryField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    last_step = models.BigIntegerField(default=0)
+    recovery = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return str(self.account_id)
+
+
+class Ended(models.TextChoices):
+    """Why a session ended."""
+
+    LOGOUT = "logout", _("本人退出")
+    REPLACED = "replaced", _("同一账号在别处登录")
+    IDLE = "idle", _("长时间没有操作")
+    TERM = "term", _("达到单次会话的最长时间")
+    CLOSED = "closed", _("账号被停用")
+    PASSWORD = "password", _("口令已更改")
+    ELSEWHERE = "elsewhere", _("本人在别处结束了它")
+
+
+class Sitting(models.Model):
+    """One login, from its beginning to its end, for its owner to see. Times are the machine's (law 3's list: sessions).
+
+    `key` is the session's own key, which is worth nothing once the session is gone; it tells the old browser why.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="sittings")
+    key = models.CharField(max_length=40, unique=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    ended = models.CharField(max_length=10, choices=Ended.choices, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    agent = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=("account", "-started_at"), name="sitting_of")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class Tries(models.Model):
+    """Failed tries to get in, counted by what was tried: a name (whether anybody has it or not) or an address.
+
+    `key` holds hashes, never a name or an address. A row without a failure for a while is dropped: the table stays small.
+    """
+
+    key = models.CharField(max_length=72, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+    last = models.DateTimeField(db_index=True)
+    until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.key[:12]} {self.count}"
+
+
+class Token(models.Model):
+    """A key for programs (API): at most what its account's role may, at most its scopes, and it ends.
+
+    `digest` is SM3 of the secret, which is shown once and kept nowhere. Times are the instance's.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=60)
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name

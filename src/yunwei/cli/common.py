@@ -29,9 +29,13 @@ OK, FINDING, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 def open_instance(folder: Path | None = None) -> None:
     """Set up Django for the instance that --instance or YUNWEI_INSTANCE names; commands that need the database call it."""
+    from django.utils import translation
+
+    from yunwei.kernel import i18n
     from yunwei.server import instance
 
     instance.setup(folder)
+    translation.activate(i18n.chosen())  # rooms with Django speak the command's language too
 
 
 def print_json(data: Any) -> None:
@@ -106,20 +110,32 @@ def actor_account(username: str) -> Any:
     return account
 
 
-def sign_in(username: str) -> Any:
-    """The account that a command acts for, proven by its password: from the terminal without echo, or one line of stdin.
+def sign_in(username: str, *, first: bool = False) -> Any:
+    """The account that a command acts for, proven by its password (and its one-time code, where it has a second factor):
+    from the terminal without echo, or a line of stdin each.
 
-    What a person states or confirms is evidence, so a name alone is not enough. Raises AccountError.
+    What a person states or confirms is evidence, so a name alone is not enough; and nobody acts with a password that
+    somebody else chose (`first`: but for changing it). Raises AccountError; failures are counted as at the login page.
     """
-    from django.contrib.auth import authenticate
+    from yunwei.accounts import login, passwords, throttle, totp
+    from yunwei.accounts.errors import AccountError
+    from yunwei.accounts.policy import policy
 
-    from yunwei.accounts.services import AccountError
-
-    password = hidden(_("{name} 的口令：").format(name=username))
-    account = authenticate(username=username, password=password)
-    if account is None:
-        raise AccountError(_("账号或口令不对"), where=username)
-    return account
+    at = now()
+    answer = login.by_password(username, hidden(_("{name} 的口令：").format(name=username)), address="", now=at)
+    if answer.account is not None and totp.has(answer.account):
+        code = hidden(_("{name} 的动态口令：").format(name=username))
+        answer = login.by_code(answer.account, code, address="", now=at)
+    if answer.account is None:
+        locked = answer.refused == login.Refused.LOCKED
+        hint = _("由安全管理员解锁，或过一会再试") if locked else ""
+        raise AccountError(_("账号已被锁定") if locked else _("账号或口令不对"), where=username, hint=hint)
+    throttle.clear(username)
+    if not first and passwords.must_change(answer.account, policy(), at):
+        raise AccountError(_("请先更改口令"), where=username, hint=f"yunwei account password {username}")
+    if not first and policy().needs_totp(answer.account.role) and not totp.has(answer.account):
+        raise AccountError(_("请先在网页上绑定动态口令"), where=username)
+    return answer.account
 
 
 def hidden(prompt: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from yunwei.cli import asset, contract, device, duties, evidence, lab, people, platform, ticket
+from yunwei.cli import account, asset, contract, device, duties, evidence, lab, platform, report, ticket
 from yunwei.cli import inspect as inspection
 from yunwei.cli.common import UNREACHABLE, USAGE, err
 from yunwei.cli.contact import contact as first_contact
@@ -53,10 +53,11 @@ app.add_typer(duties.app, name="duty", help="义务履行 (duties)")
 app.add_typer(asset.app, name="asset", help="资产、凭据与身份 (assets)")
 app.add_typer(device.app, name="device", help="设备样本与厂商文件 (device samples)")
 app.add_typer(ticket.app, name="ticket", help="服务台工单 (desk)")
+app.add_typer(report.app, name="report", help="报告与信函 (reports and letters)")
 app.add_typer(evidence.app, name="evidence", help="证据链 (evidence)")
 app.add_typer(lab.app, name="lab", help="实验设备 (lab)")
+app.add_typer(account.app, name="account", help="账号 (accounts)")
 platform.register(app)
-people.register(platform.account)
 
 
 def _open_streams() -> None:

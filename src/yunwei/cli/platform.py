@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from yunwei.accounts.strength import generate
 from yunwei.cli import common
-from yunwei.cli.people import LEAST
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 
-account = typer.Typer(no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]
+#: a first password lives until its owner's first login; the policy judges the one that follows
+LEAST = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -25,12 +25,14 @@ def register(app: typer.Typer) -> None:
     app.command(help="运行一个工作进程：义务、流程、台账编号、签名头送达；PostgreSQL 上可启动多个。")(worker)
     app.command(help="检查实例与本机：什么正常、缺什么、怎么办；有故障时退出码为 1。")(doctor)
     app.command(help="在实验设备上演一个合同日：执行今日义务，然后打开控制台；--once 只打印小结。")(demo)
-    app.add_typer(account, name="account", help="账号 (accounts)")
 
 
-def _password(prompt: str) -> str:
-    """From the terminal without echo, or one line of standard input; never from the command line."""
-    password = getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+def _first_password(*, asked: bool) -> str:
+    """What `init` gives its first accounts: a generated one, or what was asked for on standard input; never from the
+    command line. Each owner changes it at the first login."""
+    if not asked:
+        return generate()
+    password = common.hidden(_("首批账号的初始口令："))
     if len(password) < LEAST:
         raise YunweiError(_("口令太短"), hint=_("至少 {n} 个字符").format(n=LEAST))
     return password
@@ -44,12 +46,15 @@ def init(
     database: Annotated[str, typer.Option(help="postgres://…；缺省为内嵌 SQLite")] = "",
     heads: Annotated[str, typer.Option(help="甲方掌握的证据链头存放处 (address the client controls)")] = "",
     port: Annotated[int, typer.Option(help="控制台端口 (console port)")] = 8600,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="从标准输入读初始口令；缺省为生成一个 (read the first password)")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make an instance: settings, keys, contract, first accounts, database, artifacts, the engine's schema.
 
-    The first accounts are the three officers and one manager of each side; their common first password is asked for
-    (or read from standard input) and each should change it.
+    The first accounts are the three officers and one manager of each side; their common first password is generated
+    and printed this once, and each must change it at the first login.
     """
     from yunwei.contract import check
     from yunwei.ledger import keys
@@ -61,7 +66,7 @@ def init(
             where=str(contract),
             hint=f"yunwei contract check {contract}",
         )
-    password = _password(_("首批账号的初始口令："))
+    password = _first_password(asked=password_stdin)
     people = [
         instance.Person("sysadmin", "系统管理员", "sysadmin", "B", password),
         instance.Person("secadmin", "安全管理员", "secadmin", "A", password),
@@ -84,6 +89,7 @@ def init(
         {
             "instance": str(folder),
             "accounts": [person.username for person in people],
+            **({} if password_stdin else {"first_password": password}),
             "ledger_key_fingerprint": keys.fingerprint(folder / "keys"),
         },
         as_json=as_json,
@@ -135,74 +141,31 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(common.FINDING)
 
 
-@account.command("list", help="全部账号及其角色与单位。")
-def account_list(as_json: Json = False) -> None:
-    """All accounts with role and organisation."""
-    common.open_instance()
-    from yunwei.accounts.models import Account
-
-    rows = [
-        {
-            "username": a.username,
-            "name": a.display_name,
-            "role": a.role,
-            "role_name": str(a.get_role_display()),
-            "organisation": a.organisation.name,
-            "active": a.is_active,
-        }
-        for a in Account.objects.select_related("organisation").order_by("username")
-    ]
-    if as_json:
-        common.print_json(rows)
-        return
-    common.table(
-        "",
-        (_("账号"), _("姓名"), _("角色"), _("单位")),
-        [[r["username"], r["name"], r["role_name"], r["organisation"]] for r in rows],
-    )
-
-
-@account.command("add", help="建立账号：先读系统管理员的口令，再读新账号的口令（终端或标准输入）。")
-def account_add(
-    username: str,
-    name: Annotated[str, typer.Option(help="显示名 (display name)")],
-    role: Annotated[str, typer.Option(help="角色 (role)")],
-    organisation: Annotated[str, typer.Option(help="单位代码 (organisation code)")],
-    by: Annotated[str, typer.Option(help="经办账号，须为系统管理员 (acting account)")],
-    as_json: Json = False,
-) -> None:
-    """Add an account: the system officer's password, then the new account's, are asked for or read from stdin."""
-    common.open_instance()
-    from yunwei.accounts.models import Organisation, Role
-    from yunwei.accounts.services import AccountError, create_account
-
-    officer = common.sign_in(by)
-    if officer.role != Role.SYSADMIN:
-        raise AccountError(_("只有系统管理员可以建立账号"), where=by)
-    unit = Organisation.objects.filter(code=organisation).first()
-    if unit is None:
-        known = "、".join(Organisation.objects.values_list("code", flat=True))
-        raise AccountError(_("没有单位“{code}”").format(code=organisation), hint=known)
-    made = create_account(
-        username=username,
-        display_name=name,
-        role=role,
-        organisation=unit,
-        password=_password(_("口令：")),
-        by=by,
-        now=common.now(),
-    )
-    told = {"username": made.username, "role": made.role, "organisation": organisation, "active": made.is_active}
-    common.tell(told, _("已建立账号 {name}").format(name=username), as_json=as_json)
-
-
 def demo(
     once: Annotated[bool, typer.Option("--once", help="结束后打印小结并退出 (end with a summary)")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="小结为一个 JSON 对象 (summary as one JSON object)")] = False,
     folder: Annotated[Path, typer.Option(help="演示实例目录 (folder of the demo)")] = Path("var/demo"),
     port: Annotated[int, typer.Option(help="控制台端口；0 为任选 (console port)")] = 8600,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="从这一天起回放合同 (replay from)")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="回放到这一天；缺省到此刻 (to)")] = None,
+    seed: Annotated[str, typer.Option(help="回放的种子：故障与人的习惯由它而定 (seed)")] = "",
+    devices: Annotated[int, typer.Option(help="回放时每种型号至多几台；0 为全部 (devices per model)")] = 0,
 ) -> None:
-    """One contract day on the lab: obligations of today run against the farm; then the console, or a summary."""
+    """One contract day on the lab, or with --since the contract from that day on; then the console, or a summary."""
     from yunwei.cli import demo as player
 
-    player.play(folder, once=once, as_json=as_json, port=port)
+    if since is None:
+        player.play(folder, once=once, as_json=as_json, port=port)
+        return
+    from yunwei.cli import demo_replay
+    from yunwei.lab import district
+
+    score = demo_replay.Score(
+        since.date(),
+        until.date() if until else None,
+        seed or district.SEED,
+        district.few(devices) if devices else (),
+    )
+    demo_replay.play(folder, score, once=once, as_json=as_json, port=port)

@@ -101,6 +101,8 @@ def _lay(folder: Path, plan: Blueprint) -> None:
     settings["ledger"] = {"push": [plan.heads or "heads"]}
     if plan.now is not None:
         settings["clock"] = {"offset_s": round((plan.now - datetime.now(UTC)).total_seconds())}
+    if plan.demo:  # its passwords stand in the source: to change them at the first login would help nobody
+        settings["accounts"] = {"change_first": False, "max_age_days": 0}
     settings |= dict(plan.extra)
     _secret(folder / SETTINGS, _toml(settings))  # the database's password may stand in it
 
@@ -176,6 +178,18 @@ def clock() -> Clock:
     """The instance's clock: the machine's, or one that stands off from it (a demo after the term has ended)."""
     offset = settings().get("clock", {}).get("offset_s", 0)
     return OffsetClock(timedelta(seconds=offset)) if offset else SystemClock()
+
+
+def set_clock(now: datetime | None) -> None:
+    """Let this instance's clock stand off from the machine's so that it shows `now`; None: the machine's own time.
+    Processes that run already keep the clock that they started with."""
+    told = {name: value for name, value in settings().items() if name != "clock"}
+    if now is not None:
+        told["clock"] = {"offset_s": round((now - datetime.now(UTC)).total_seconds())}
+    new = folder() / f".{SETTINGS}.new"
+    new.unlink(missing_ok=True)
+    _secret(new, _toml(told))
+    new.replace(folder() / SETTINGS)
 
 
 def engine_url() -> str:

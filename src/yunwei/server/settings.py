@@ -68,11 +68,15 @@ INSTALLED_APPS = [
     "yunwei.contract",
     "yunwei.duties",
     "yunwei.desk",
+    "yunwei.reports",
     "yunwei.ui",
 ]
 AUTH_USER_MODEL = "accounts.Account"
 AUTHENTICATION_BACKENDS = ["yunwei.accounts.backend.AccountBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+#: the chosen one hashes; what the other one made still opens, and is renewed at the next login
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher", "yunwei.accounts.hashers.Sm3Hasher"]
+if YUNWEI.get("accounts", {}).get("hasher") == "sm3":
+    PASSWORD_HASHERS.reverse()
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -86,7 +90,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "yunwei.accounts.web.gate.Sessions",
     "yunwei.ui.middleware.LoginRequired",
+    "yunwei.ui.live.Unchanged",
 ]
 ROOT_URLCONF = "yunwei.server.urls"
 WSGI_APPLICATION = "yunwei.server.wsgi.application"
@@ -109,10 +115,21 @@ LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
 LOCALE_PATHS = [PACKAGE / "locale"]
 
+#: `[web] https = true`: people reach this instance over TLS (a proxy in front of it ends it and says so by
+#: X-Forwarded-Proto). Cookies then never travel in clear, and no other host of the domain can plant one (__Host-).
+HTTPS = bool(YUNWEI.get("web", {}).get("https", False))
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "sessionid"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"  # Strict would lose the way back from the OpenID provider and links in messages
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_AGE = 24 * 3600  # the policy ends sessions earlier and says why (accounts/sessions.py)
 CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "yunwei.accounts.web.entry.stale_form"
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
