@@ -35,7 +35,7 @@ def play(folder: Path, *, once: bool, as_json: bool, port: int) -> None:
             _prepare(folder, stage, bar, port=port)
             _play_day(stage, bar, web=not once)
         told = summary()
-        _print(told, as_json=as_json)
+        show(told, as_json=as_json)
         if not once:
             common.err.print(_("演示继续运行，Ctrl-C 结束"))
             server.watch(stage.children, stage.controls)
@@ -188,7 +188,7 @@ def _settle(stage: Stage) -> None:
     heads.push(common.now())
 
 
-def summary() -> dict[str, Any]:
+def summary(now: datetime | None = None) -> dict[str, Any]:
     """What the day came to, from the database alone."""
     from django.db.models import Count
 
@@ -199,7 +199,7 @@ def summary() -> dict[str, Any]:
     from yunwei.ledger import keys
     from yunwei.ledger import services as ledger
 
-    now = common.now()
+    now = now or common.now()
     local = now.astimezone(_zone(load(instance.folder() / "contract")))
     by_state = dict(Occurrence.objects.filter(counts=True).values_list("state").annotate(n=Count("id")))
     sweep = _sweep_of_today(now)
@@ -252,7 +252,8 @@ def _sweep_of_today(now: datetime) -> str:
     return found.id if found else ""
 
 
-def _print(told: dict[str, Any], *, as_json: bool) -> None:
+def show(told: dict[str, Any], *, as_json: bool) -> None:
+    """The summary for people, or as one JSON object."""
     if as_json:
         common.print_json(told)
         return

@@ -45,13 +45,13 @@ class Model:
 
 MODELS = (
     Model("SW-CORE", "核心交换机", "huawei-vrp", "snmp", "switch", "huawei", EXTRANET, 4, "3"),
-    Model("SW-ACC", "接入交换机", "h3c-comware", "snmp", "switch", "h3c", EXTRANET, 8),
-    Model("SW-NET", "互联网区交换机", "ruijie", "snmp", "switch", "ruijie", INTERNET, 4),
+    Model("SW-ACC", "接入交换机", "h3c-comware", "snmp", "switch", "h3c", EXTRANET, 12),
+    Model("SW-NET", "互联网区交换机", "ruijie", "snmp", "switch", "ruijie", INTERNET, 5),
     Model("SW-AGG", "汇聚交换机", "zte-zxr10", "snmp", "switch", "zte", INTERNET, 2),
     Model("SW-OPT", "传输交换机", "fiberhome", "snmp", "switch", "fiberhome", EXTRANET, 2),
     Model("FW", "边界防火墙", "fortinet", "snmp", "firewall", "fortinet", INTERNET, 2, "3"),
     Model("SRV-D", "计算服务器", "dell-idrac", "redfish", "server", "dell", EXTRANET, 8),
-    Model("SRV-H", "计算服务器", "hpe-ilo", "redfish", "server", "hpe", EXTRANET, 4),
+    Model("SRV-H", "计算服务器", "hpe-ilo", "redfish", "server", "hpe", EXTRANET, 5),
     Model("SRV-S", "计算服务器", "supermicro", "redfish", "server", "supermicro", INTERNET, 4),
     Model("SRV-B", "计算服务器", "huawei-ibmc", "redfish", "server", "huawei", EXTRANET, 6),
     Model("STO-O", "集中存储", "huawei-oceanstor", "snmp", "storage", "huawei", EXTRANET, 2),
@@ -106,9 +106,15 @@ def equipment() -> list[Equipment]:
     ]
 
 
-def farm() -> FarmSpec:
-    """The farm that emulates the district; ports are free ones."""
-    return FarmSpec(devices=tuple(e.device for e in equipment()), seed=SEED, jitter=True)
+def few(per_model: int = 1, models: Sequence[str] = ()) -> list[Equipment]:
+    """A small district: the first devices of each model, or of the models named by their prefixes."""
+    wanted = [e for e in equipment() if not models or e.model.prefix in models]
+    return [e for e in wanted if int(e.code.rpartition("-")[2]) <= per_model]
+
+
+def farm(items: Sequence[Equipment] = ()) -> FarmSpec:
+    """The farm that emulates the district, or some of it; ports are free ones."""
+    return FarmSpec(devices=tuple(e.device for e in items or equipment()), seed=SEED, jitter=True)
 
 
 #: hosts behind a real sshd and a real snmpd, where they are installed; one each, for a second sshd on this machine would

@@ -187,6 +187,10 @@ class Farm:
                 **({"faults": list(device.faults)} if device.faults else {}),
             }
 
+    def set_clock(self, ahead_s: float) -> None:
+        """Let the devices live so many seconds ahead of this machine (behind, when negative): all that moves follows."""
+        self.now = lambda: time.time() + ahead_s
+
     # --- faults
 
     def faults(self, protocol: str, address: str) -> frozenset[str]:

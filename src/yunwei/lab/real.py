@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from yunwei.kernel.i18n import _
 from yunwei.lab import net
 from yunwei.lab.errors import LabError
-from yunwei.lab.spec import DeviceSpec, User, is_loopback
+from yunwei.lab.spec import DeviceSpec, User, derive, is_loopback
 
 SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/local/sbin"))
 START_S = 10.0
@@ -98,6 +98,7 @@ class Snmpd:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the parent, which ends it
         )
         try:
             self._wait(log)
@@ -156,10 +157,12 @@ class Sshd:
 
     sshd itself can listen at most at 16 addresses or else at all of the machine's, so the listening is ours
     (loopback only, see `net`) and each connection is handed to an `sshd -i` of its own. Host key and login key are
-    made fresh. Works as root and, for the own account, as anybody else.
+    made fresh, or from a seed. Works as root and, for the own account, as anybody else.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, seed: str = "") -> None:
+        """`seed`: the same host key and login key whenever it is started again; without one they are fresh."""
+        self._seed = seed
         self.user = getpass.getuser()
         self.private_key = ""
         self.host_key = ""  # public, as in known_hosts: "ssh-ed25519 AAAA…"
@@ -179,7 +182,7 @@ class Sshd:
         self._folder = tempfile.TemporaryDirectory(prefix="yunwei-sshd-")
         folder = Path(self._folder.name)
         folder.chmod(0o755)  # the login account reads the authorized key
-        host, login = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+        host, login = self._key("host"), self._key("login")
         self.private_key, self.host_key = _private(login), _public(host)
         _write(folder / "host_key", _private(host), 0o600)
         _write(folder / "authorized_keys", _public(login) + "\n", 0o644)
@@ -199,6 +202,11 @@ class Sshd:
         self._thread = threading.Thread(target=self._listen, args=(self._listener, folder / "log"), daemon=True)
         self._thread.start()
         return self
+
+    def _key(self, use: str) -> Ed25519PrivateKey:
+        if not self._seed:
+            return Ed25519PrivateKey.generate()
+        return Ed25519PrivateKey.from_private_bytes(derive(self._seed, "sshd", use, size=32))
 
     def _config(self, folder: Path) -> str:
         lines = (

@@ -77,7 +77,10 @@ class FarmProcess:
         """Start the child and wait until it serves. LabError with its own words when it does not."""
         command = [sys.executable, "-m", "yunwei.lab"]
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - not a pipe: one that nobody reads would stop the child
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words)
+        # a group of its own: Ctrl-C is for the parent, which ends the farm when it has finished what it does
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words, start_new_session=True
+        )
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise LabError(_("实验室没有启动"))
@@ -127,6 +130,10 @@ class FarmProcess:
     def clear(self, address: str, fault: str, *, protocol: str = "") -> None:
         """Switch a fault off."""
         switch.ask(self._control, self._token, do="clear", address=address, fault=fault, protocol=protocol)
+
+    def set_clock(self, ahead_s: float) -> None:
+        """Let the devices live so many seconds ahead of this machine."""
+        switch.ask(self._control, self._token, do="clock", ahead_s=ahead_s)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -1,7 +1,7 @@
 """The farm's switch: faults that come and go while it runs, told over a loopback socket with a token.
 
-One JSON object a line: `{"token", "do": "set" | "clear" | "status", "address", "fault", "protocol"?}`, answered by one
-line `{"ok": true, ...}` or `{"ok": false, "error": ...}`.
+One JSON object a line: `{"token", "do": "set" | "clear" | "status", "address", "fault", "protocol"?}` or `{"token",
+"do": "clock", "ahead_s"}`, answered by one line `{"ok": true, ...}` or `{"ok": false, "error": ...}`.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class Switch:
             if asked["do"] in {"set", "clear"}:
                 on = asked["do"] == "set"
                 self._farm.set_fault(address, str(asked["fault"]), on=on, protocol=protocol)
+            if asked["do"] == "clock":
+                self._farm.set_clock(float(asked["ahead_s"]))
             return {"ok": True, "devices": self._status(address)}
         except LabError as error:
             return {"ok": False, "error": str(error)}
@@ -81,9 +83,12 @@ class Switch:
         ]
 
 
-def ask(port: int, token: str, *, do: str, address: str = "", fault: str = "", protocol: str = "") -> dict[str, Any]:
-    """Tell a running farm to set or clear a fault, or ask what is set. LabError when it refuses or is not there."""
-    message = {"token": token, "do": do, "address": address, "fault": fault, "protocol": protocol}
+def ask(
+    port: int, token: str, *, do: str, address: str = "", fault: str = "", protocol: str = "", ahead_s: float = 0.0
+) -> dict[str, Any]:
+    """Tell a running farm to set or clear a fault, to set its clock, or ask what is set. LabError when it refuses or is
+    not there."""
+    message = {"token": token, "do": do, "address": address, "fault": fault, "protocol": protocol, "ahead_s": ahead_s}
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
             sock.sendall(json.dumps(message).encode() + b"\n")

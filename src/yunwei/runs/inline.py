@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from django.db import connections
 
 from yunwei.kernel.clock import Clock
 from yunwei.runs import execute
@@ -17,10 +20,14 @@ log = logging.getLogger(__name__)
 class InlineEngine:
     """Not durable: what is cut off half-way is run again from its first step by the reconciler."""
 
-    def __init__(self, clock: Clock, between: Callable[[str, str], None] | None = None) -> None:
-        """`between(run_id, step)` is called after each step and chunk: for progress, and for tests that inject crashes."""
+    def __init__(self, clock: Clock, between: Callable[[str, str], None] | None = None, *, slots: int = 1) -> None:
+        """`between(run_id, step)` is called after each step and chunk: for progress, and for tests that inject crashes.
+
+        `slots` chunks of a step are done at once, each in a thread of its own when there is more than one.
+        """
         self._clock = clock
         self._between = between or (lambda _run, _step: None)
+        self._slots = slots
 
     def submit(self, run_id: str) -> None:
         name = execute.open_run(run_id, self._clock)
@@ -44,10 +51,28 @@ class InlineEngine:
         execute.close_run(run_id, self._clock)
 
     def _chunks(self, run_id: str, step: str, results: dict[str, Any]) -> list[Any]:
+        chunks = execute.chunks_of(run_id, step, results, self._clock)
+        if self._slots > 1 and len(chunks) > 1:
+            return self._at_once(run_id, step, results, chunks)
         done = []
-        for i, chunk in enumerate(execute.chunks_of(run_id, step, results, self._clock)):
+        for i, chunk in enumerate(chunks):
             done.append(execute.do_chunk(run_id, step, results, chunk, i, self._clock))
             self._between(run_id, f"{step}/{i}")
+        return done
+
+    def _at_once(self, run_id: str, step: str, results: dict[str, Any], chunks: Sequence[Any]) -> list[Any]:
+        def one(i: int, chunk: Any) -> Any:
+            try:
+                return execute.do_chunk(run_id, step, results, chunk, i, self._clock)
+            finally:
+                connections.close_all()  # of this thread
+
+        with ThreadPoolExecutor(self._slots, "chunk") as pool:
+            waiting = [pool.submit(one, i, chunk) for i, chunk in enumerate(chunks)]
+            done = []
+            for i, future in enumerate(waiting):
+                done.append(future.result())
+                self._between(run_id, f"{step}/{i}")
         return done
 
     def known(self, run_ids: list[str]) -> set[str]:

@@ -60,6 +60,8 @@ class Tools:
     clock: Callable[[], datetime]
     snmp: SnmpClient | None = None
     sessions: SessionBook | None = None
+    #: the second in which the devices live: this machine's own, but where both stand off from it together
+    wall: Callable[[], float] = time.time
 
 
 @dataclass(slots=True)
@@ -138,7 +140,7 @@ class Look:
             parts=[storable(p) for p in reading.parts] if reading else [],
             partial=sorted(set(partial or ())),
             # the machine's own second, beside the injected clock: tells two looks in one moment from a frozen device
-            counts={**self.trace.counts, "wall_s": int(time.time())},
+            counts={**self.trace.counts, "wall_s": int(self.tools.wall())},
             session=self.trace.session,
             control=self.target.control,
         )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -189,6 +190,7 @@ def run_job(
     catalogue: Catalogue | None = None,
     limits: Limits | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    wall: Callable[[], float] = time.time,
 ) -> JobResult:
     """Do a job and give its result: every target is in it, reached or not. Blocks; runs its own event loop.
 
@@ -198,7 +200,7 @@ def run_job(
     catalogue = catalogue or shipped()  # two seconds of compiling that the loop must not wait for
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run_job_async(job, opener, progress, collector=collector, state=state,
-                                        catalogue=catalogue, limits=limits, clock=clock))  # fmt: skip
+                                        catalogue=catalogue, limits=limits, clock=clock, wall=wall))  # fmt: skip
 
 
 async def run_job_async(
@@ -211,6 +213,7 @@ async def run_job_async(
     catalogue: Catalogue | None = None,
     limits: Limits | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    wall: Callable[[], float] = time.time,
     stop: asyncio.Event | None = None,
 ) -> JobResult:
     """`run_job` inside a running event loop; `stop` ends it early with a result for every target."""
@@ -220,7 +223,7 @@ async def run_job_async(
         await delete_left(sessions, opener)
     try:
         async with SnmpClient() as client:
-            tools = Tools(catalogue or shipped(), opener, clock, client, sessions)
+            tools = Tools(catalogue or shipped(), opener, clock, client, sessions, wall)
             devices = await sweep(job, tools, progress=progress, limits=limits, stop=stop)
     finally:
         if sessions:

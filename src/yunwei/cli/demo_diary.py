@@ -1,0 +1,125 @@
+"""The demo year's diary: what happens on which day between the two parties, as data. All invented, like the district.
+
+The acts of every day (proofs, answers, tickets being worked on) are habits of the demo's people (`demo_people`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from yunwei.lab.weather import moment
+
+JSON = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One act: at a moment somebody does something. `what` is a verb of `demo_people.VERBS`, `data` its arguments."""
+
+    at: datetime
+    what: str
+    by: str
+    data: Mapping[str, JSON] = field(default_factory=dict)
+
+
+def on(month: int, day: int, hours: float, what: str, by: str, *, year: int = 2026, **data: JSON) -> Page:
+    """A page of the year, by local time."""
+    return Page(moment(date(year, month, day), hours), what, by, data)
+
+
+def event(
+    month: int, day: int, hours: float, kind: str, by: str, note: str, *, year: int = 2026, **subject: str
+) -> Page:
+    """A trigger event with its file."""
+    return on(month, day, hours, "event", by, year=year, kind=kind, note=note, subject=subject)
+
+
+FIXED: tuple[Page, ...] = (
+    event(2, 3, 14, "contract_effective", "b_manager", "演示：双方签章齐备，合同签订生效"),
+    event(2, 6, 10, "plan_submitted", "b_manager", "演示：报送服务方案第 1 版、运维计划与人员安排"),
+    on(2, 6, 10.2, "propose", "b_manager", change="first", note="演示：依 7.2.2 报送"),
+    on(2, 11, 15, "decide", "a_manager", approve=True, reason="演示：同意，自今日起执行"),
+    event(3, 5, 10, "invoice_received_first", "a_manager", "演示：收到首期发票，金额与约定不等", amount="1460000.00"),
+    event(3, 10, 10, "invoice_received_first", "a_manager", "演示：收到首期等额发票", amount="1464260.00"),
+    event(4, 20, 9.6, "system_changed", "a_manager", "演示：一体化办公系统迁至二号机房"),
+    event(5, 6, 10, "paper_handed_over", "b_manager", "演示：书面提交驻场时间与故障分级的确认函"),
+    event(5, 12, 9.5, "report_demanded", "a_manager", "演示：要求书面汇报汛期保障准备"),
+    on(5, 18, 10, "propose", "b_manager", change="loosen", note="演示：拟放宽巡检覆盖与阈值"),
+    on(5, 21, 16, "decide", "a_manager", approve=False, reason="演示：巡检覆盖 90% 不可接受，温度与存储阈值不得放宽"),
+    on(6, 1, 10, "propose", "b_manager", change="agreed", note="演示：按甲方意见修改后重新报送"),
+    on(6, 3, 15, "decide", "a_leader", approve=True, reason="演示：同意覆盖率 98%，其余不变"),
+    event(6, 3, 11, "rules_demanded", "a_manager", "演示：要求提供内部质量管理制度"),
+    event(7, 8, 10, "correction_ordered", "a_manager", "演示：一号机房线缆标签缺失，通知整改"),
+    event(7, 25, 8, "force_majeure_occurred", "b_manager", "演示：台风致政务外网线路中断"),
+    event(7, 26, 14, "force_majeure_ended", "b_manager", "演示：线路恢复"),
+    event(8, 17, 10, "staff_rejected", "a_manager", "演示：认为一名在岗人员不适合，要求调整"),
+    event(9, 1, 10, "rules_changed", "a_manager", "演示：密码应用安全性评估规定调整"),
+    event(9, 15, 9.6, "system_changed", "a_manager", "演示：民政救助系统扩容"),
+    event(10, 12, 10, "paper_handed_over", "b_manager", "演示：书面提交下半年设备维保建议"),
+    event(10, 19, 10, "correction_ordered", "a_manager", "演示：备份介质台账不全，通知整改"),
+    on(4, 9, 14.2, "finding", "a_manager", code="SW-OPT-01", component="cabinet", kind="environment", severity="warning",
+       name="演示：机柜门未锁", origin="client"),
+    on(6, 25, 15.2, "finding", "b_engineer", code="SRV-B-04", component="cable", kind="cabling", severity="warning",
+       name="演示：巡视见电源线松动", origin="vendor_report"),
+    on(9, 9, 10.2, "finding", "a_manager", code="UPS-A-01", component="fan/room", kind="noise", severity="warning",
+       name="演示：暗测发现风机异响未报", origin="surprise"),
+    on(4, 16, 15, "close_finding", "a_manager", code="SW-OPT-01", reason="演示：现场复核，已上锁"),
+    on(6, 30, 15, "close_finding", "a_manager", code="SRV-B-04", reason="演示：现场复核，已紧固"),
+    on(11, 23, 10, "propose", "b_manager", change="pending", note="演示：拟将一台不间断电源移出基线"),
+    event(2, 3, 15, "end_of_term", "a_manager", "演示：本年度运维工作结束", year=2027),
+    event(2, 22, 15, "acceptance_passed", "a_manager", "演示：通过最终验收", year=2027),
+)  # fmt: skip
+
+QUESTIONS = ("咨询虚拟机扩容流程", "咨询备份保留时长", "咨询证书续期材料", "查询上月资源用量", "咨询政务外网接入步骤",
+             "咨询密评配合事项", "询问维护窗口安排", "咨询账号找回流程")  # fmt: skip
+#: what departments apply for, and the event that starts the clock of the work itself
+SERVICES = {
+    "申请新建 4 核 16 GB 主机 2 台": "host_requested",
+    "申请新建 8 核 32 GB 主机 1 台": "host_requested",
+    "申请开通互联网区到政务外网区访问策略": "network_change_requested",
+    "申请调整负载均衡配置": "network_change_requested",
+    "申请数据库补丁升级": "upgrade_requested",
+    "申请对接云管理平台接口": "integration_requested",
+}
+CRYPTO = {
+    "申请签名验签服务": "crypto_resource_requested",
+    "申请站点证书 1 张": "certificate_requested",
+    "咨询数据加密改造": "crypto_advice_requested",
+    "申请对接统一密码接口": "crypto_interface_requested",
+}
+FAULTS = ("业务系统打开缓慢", "主机无法远程登录", "定时备份未见成功通知", "页面偶发 502", "存储空间告警短信")
+ASKERS = ("tenant", "tenant_health")
+CHANNELS = ("portal", "portal", "phone", "mail", "wechat")
+
+
+def pages(seed: str, first: date, last: date) -> list[Page]:
+    """All pages from `first` to `last`, in order; a longer span begins like a shorter one."""
+    found = list(FIXED)
+    month = first.replace(day=1)
+    while month <= last:
+        found += _asked(random.Random(f"{seed}:desk:{month:%Y-%m}"), month)  # noqa: S311 - a year that can be had again
+        month = (month + timedelta(days=32)).replace(day=1)
+    begin, end = moment(first, 0), moment(last, 24)
+    return sorted((p for p in found if begin <= p.at < end), key=lambda p: p.at)
+
+
+def _asked(dice: random.Random, month: date) -> list[Page]:
+    """What departments and the client bring to the desk in a month."""
+    out: list[Page] = []
+    for kind, least, most, titles in (
+        ("request", 5, 9, QUESTIONS),
+        ("service", 2, 5, tuple(SERVICES)),
+        ("crypto", 1, 2, tuple(CRYPTO)),
+        ("fault", 1, 3, FAULTS),
+    ):
+        for _n in range(dice.randint(least, most)):
+            title = dice.choice(titles)
+            at = moment(month + timedelta(days=dice.randrange(28)), dice.uniform(8.8, 16.3))
+            by = "a_manager" if kind == "fault" and dice.random() < 0.5 else dice.choice(ASKERS)
+            data = {"kind": kind, "title": f"演示：{title}", "channel": dice.choice(CHANNELS)}
+            out.append(Page(at, "ticket", by, data))
+    return out
