@@ -60,6 +60,7 @@ def _instance() -> Iterator[Finding]:
     yield from _keys(folder)
     yield from _database()
     yield from _contract(folder)
+    yield from _fonts(folder)
     yield from _ledger()
 
 
@@ -95,6 +96,36 @@ def _contract(folder: Path) -> Iterator[Finding]:
         return
     still = openitems.still_open(load(folder / "contract"))
     yield _f(_("合同"), "note" if still else "ok", _("{n} 个未决事项").format(n=len(still)), _("见合同的未决事项登记"))
+
+
+def _fonts(folder: Path) -> Iterator[Finding]:
+    """Which face each font role of documents got, and which characters of names have no glyph in it."""
+    from yunwei.reports import fonts, names
+    from yunwei.reports.errors import ReportError
+
+    for path in fonts.unreadable(folder):
+        yield _f(_("字体"), "note", str(path), _("不是可用的字体：损坏、可变字体，或不许嵌入文件"))
+    try:
+        chosen = fonts.choose(fonts.faces(folder))
+    except ReportError as error:
+        yield _f(_("字体"), "fault", error.message, error.hint)
+        return
+    texts = names.all_of(folder)
+    for role, choice in chosen.items():
+        gone = fonts.missing(choice.face, texts)
+        said = f"{choice.family}（{choice.face.file}）"
+        if not choice.first_choice:
+            said += _("，代用")
+        if gone:
+            said += _("，名称中缺 {n} 字：{chars}").format(n=len(gone), chars="".join(gone[:20]))
+        hint = _("把缺字的字体换成字符全的一款，放进实例的 fonts/ 目录") if gone else ""
+        stand_in = "" if choice.first_choice else _("需要该字体本身时，把获得授权的字体文件放进实例的 fonts/ 目录")
+        yield _f(
+            _("字体 {role}").format(role=names.role(role)),
+            "ok" if choice.first_choice and not gone else "note",
+            said,
+            hint or stand_in,
+        )
 
 
 def _ledger() -> Iterator[Finding]:
