@@ -102,7 +102,7 @@ def test_a_ticket_that_is_worked_on_again_is_resolved_by_nobody(people: dict[str
     ticket = opened(people)
     desk.move(ticket.pk, TicketState.WORKING, by=people["b_engineer"], now=NOW)
     desk.move(ticket.pk, TicketState.RESOLVED, by=people["b_engineer"], now=NOW, text="完成")
-    again = desk.move(ticket.pk, TicketState.WORKING, by=people["tenant"], now=LATER)
+    again = desk.move(ticket.pk, TicketState.WORKING, by=people["tenant"], now=LATER, text="还是不行")
     assert (again.resolved_at, again.resolved_by) == (None, None)
 
 

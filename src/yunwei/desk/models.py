@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from yunwei.accounts.models import Account, Organisation
-from yunwei.assets.models import Asset
+from yunwei.assets.models import Asset, System
 from yunwei.duties.models import TriggerEvent
 
 
@@ -44,6 +44,8 @@ class Ticket(models.Model):
     state = models.CharField(max_length=8, choices=TicketState.choices, default=TicketState.NEW)
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, null=True, blank=True, related_name="tickets")
     component = models.CharField(max_length=160, blank=True)
+    system = models.ForeignKey(System, on_delete=models.PROTECT, null=True, blank=True, related_name="tickets")
+    wanted_on = models.DateField(null=True, blank=True)  # by when the requester wishes it; a wish, no deadline
     requester = models.ForeignKey(Organisation, on_delete=models.PROTECT, null=True, blank=True)
     channel = models.CharField(max_length=12, default="sweep")  # sweep, phone, mail, sms, wechat, portal, desk
     opened_at = models.DateTimeField()
@@ -64,7 +66,10 @@ class Ticket(models.Model):
                 name="fault_open_once",
             )
         ]
-        indexes: ClassVar = [models.Index(fields=("state", "-opened_at"), name="ticket_state")]
+        indexes: ClassVar = [
+            models.Index(fields=("state", "-opened_at"), name="ticket_state"),
+            models.Index(fields=("requester", "-opened_at"), name="ticket_requester"),
+        ]
         ordering = ("-opened_at", "-id")
 
     def __str__(self) -> str:
@@ -72,7 +77,10 @@ class Ticket(models.Model):
 
 
 class Entry(models.Model):
-    """One line of a ticket's history: a move, a comment, a file, a reply to the requester, news from a sweep."""
+    """One line of a ticket's history: a move, a comment, a file, a reply to the requester, news from a sweep.
+
+    `inside`: said between the two parties (names of engineers, addresses of equipment); the department never sees it.
+    """
 
     ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, related_name="history")
     at = models.DateTimeField()
@@ -82,6 +90,7 @@ class Entry(models.Model):
     text = models.TextField(blank=True)
     file_name = models.CharField(max_length=120, blank=True)
     artifact = models.CharField(max_length=64, blank=True)  # commitment of the file
+    inside = models.BooleanField(default=False)
     evidence = models.BigIntegerField(null=True, blank=True)
 
     class Meta:

@@ -6,65 +6,119 @@ a repair is a manual proof that the receiving side confirms, like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models.functions import Length
+from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from yunwei.accounts.models import Account, Organisation, PartyOf
-from yunwei.assets.models import Asset
+from yunwei.accounts.models import Account, Organisation, PartyOf, Role
+from yunwei.assets.models import Asset, System
 from yunwei.contract.schema import Kind
+from yunwei.desk.book import DeskError, clocks, create, enter, locked, moved, start_clocks
+from yunwei.desk.faults import OWN_FIND, REPORTED, Fault, faults, found, on_run, quiet
 from yunwei.desk.models import Entry, Ticket, TicketKind, TicketState
 from yunwei.duties import services as duties
-from yunwei.duties import sources
 from yunwei.duties.models import ManualProof, Occurrence, State
-from yunwei.inspect.models import Finding, Origin, Severity
-from yunwei.kernel.errors import YunweiError
+from yunwei.ledger import artifacts, reading
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Artifact
-from yunwei.runs.services import RunEvent
+
+__all__ = [
+    "EVENTS",
+    "OWN_FIND",
+    "TRANSITIONS",
+    "DeskError",
+    "Fault",
+    "clocks",
+    "clocks_of",
+    "comment",
+    "faults",
+    "found",
+    "move",
+    "moves",
+    "needs_reason",
+    "on_run",
+    "open_ticket",
+    "quiet",
+    "read_file",
+    "reply",
+    "takes_part",
+]
 
 JSON = Any
-ACTOR = "system:desk"
-#: how often a number that another process took first is tried again
-TRIES = 8
-
-
-class DeskError(YunweiError):
-    """A ticket cannot be opened, moved or answered like that."""
-
-
 #: what each kind of ticket is recorded as, in the words of the contract folder; a contract without it has no clock
 EVENTS: Mapping[str, str] = {
-    TicketKind.FAULT: "fault_reported",
+    TicketKind.FAULT: REPORTED,
     TicketKind.REQUEST: "request_received",
     TicketKind.SERVICE: "service_request_received",
     TicketKind.CRYPTO: "crypto_request_received",
 }
-#: what 乙方 finds by itself is a defect it owes notice of, not a fault that 甲方 reported
-OWN_FIND = "defect_found"
+#: characters of a title, and of one message; more belongs into a file
+TITLE, MOST = 200, 4000
 
 A, B, T = PartyOf.A, PartyOf.B, PartyOf.TENANT
-_VENDOR, _RECEIVER = frozenset({B}), frozenset({A, T})
+_VENDOR, _RECEIVER, _ALL = frozenset({B}), frozenset({A, T}), frozenset({A, B, T})
 #: guarded transitions: from → to → which sides may. Closing is the receiver's, never the resolver's own.
 TRANSITIONS: Mapping[str, Mapping[str, frozenset[str]]] = {
     TicketState.NEW: {TicketState.ACCEPTED: _VENDOR, TicketState.REJECTED: _VENDOR, TicketState.WORKING: _VENDOR},
     TicketState.ACCEPTED: {TicketState.WORKING: _VENDOR, TicketState.WAITING: _VENDOR, TicketState.RESOLVED: _VENDOR},
     TicketState.WORKING: {TicketState.WAITING: _VENDOR, TicketState.RESOLVED: _VENDOR},
-    TicketState.WAITING: {TicketState.WORKING: frozenset({A, B, T}), TicketState.RESOLVED: _VENDOR},
-    TicketState.RESOLVED: {TicketState.CLOSED: _RECEIVER, TicketState.WORKING: frozenset({A, B, T})},
+    TicketState.WAITING: {TicketState.WORKING: _ALL, TicketState.RESOLVED: _VENDOR},
+    TicketState.RESOLVED: {TicketState.CLOSED: _RECEIVER, TicketState.WORKING: _ALL},
     TicketState.REJECTED: {TicketState.NEW: _RECEIVER, TicketState.CLOSED: _RECEIVER},
     TicketState.CLOSED: {},
 }
-#: states in which a sweep that sees the fault gone may say so
-QUIET_FROM = (TicketState.NEW, TicketState.ACCEPTED, TicketState.WORKING, TicketState.WAITING)
+#: they run, guard and watch, or assess; the business is not theirs (standards §10)
+ONLOOKERS = frozenset({Role.SYSADMIN, Role.SECADMIN, Role.AUDITOR, Role.ASSESSOR, Role.A_SUPERIOR})
 
 
-# --- people -----------------------------------------------------------------------------------------------------------
+def takes_part(account: Account) -> bool:
+    """Whether an account may act on tickets at all: one of the parties or a department, and no officer of any of them."""
+    return account.is_active and account.party in _ALL and account.role not in ONLOOKERS
+
+
+def moves(ticket: Ticket, by: Account) -> list[TicketState]:
+    """Where this account may move a ticket now, in the order of the life of a ticket."""
+    if not takes_part(by) or not _sees(ticket, by):
+        return []
+    allowed = TRANSITIONS[ticket.state]
+    return [state for state in TicketState if by.party in allowed.get(state, ())]
+
+
+def needs_reason(state: str, to: str, side: str) -> bool:
+    """Whether a move has to say why, or what is asked for: a refusal, a result, a question, and the receiver's "no"."""
+    back = side in _RECEIVER and state in (TicketState.RESOLVED, TicketState.REJECTED) and to != TicketState.CLOSED
+    return to in (TicketState.REJECTED, TicketState.RESOLVED, TicketState.WAITING) or back
+
+
+def _sees(ticket: Ticket, by: Account) -> bool:
+    return by.party != T or (ticket.requester_id is not None and ticket.requester_id == by.organisation_id)
+
+
+def _admit(by: Account, ticket: Ticket | None = None) -> None:
+    """Raises DeskError for who takes no part, and for a department before another one's ticket."""
+    if not takes_part(by):
+        raise DeskError(_("这个账号不办理工单"), where=by.username)
+    if ticket is not None and not _sees(ticket, by):
+        raise DeskError(_("不是本单位的工单"), where=ticket.number)
+
+
+def _said(text: str, where: str) -> str:
+    """The text, whole or not at all: what was said is evidence and is never cut."""
+    if len(text) > MOST or "\x00" in text:
+        raise DeskError(_("文字过长或含有不可记录的字符；至多 {n} 字，更多请写入附件").format(n=MOST), where=where)
+    return text.strip()
+
+
+def _kept(file: duties.File | None, where: str) -> Artifact | None:
+    if file is None:
+        return None
+    if not file.content:
+        raise DeskError(_("附件是空的"), where=where)
+    return ledger.store(file.content, file.media_type)
 
 
 def open_ticket(
@@ -77,77 +131,53 @@ def open_ticket(
     channel: str = "desk",
     received_at: datetime | None = None,
     asset: Asset | None = None,
+    system: System | None = None,
     requester: Organisation | None = None,
+    wanted_on: date | None = None,
+    file: duties.File | None = None,
 ) -> Ticket:
     """Open a ticket for a request or a reported fault; its clocks start when it was received (`received_at`).
 
-    Raises DeskError for an unknown kind, an empty title, or a department that asks for another one.
+    Raises DeskError for an unknown kind, an empty title, or a department that asks for another one or about what is
+    not its own.
     """
+    _admit(by)
     if kind not in TicketKind.values:
         raise DeskError(_("没有这种工单：{kind}").format(kind=kind), hint="、".join(TicketKind.values))
-    if not title.strip():
-        raise DeskError(_("工单需要标题"))
+    title = " ".join(_said(title, kind).split())
+    if not 0 < len(title) <= TITLE:
+        raise DeskError(_("工单需要标题，至多 {n} 字").format(n=TITLE))
     if by.party == T and requester is not None and requester != by.organisation:
         raise DeskError(_("需求单位只能为本单位提出申请"), where=by.username)
     if by.party == T:
         requester = by.organisation
+        if (system is not None and system.owner_id != requester.pk) or (asset is not None and not _owns(by, asset)):
+            raise DeskError(_("不是本单位的系统或资产"), where=by.username)
     with transaction.atomic():
-        ticket = _create(kind, title, now, by=by, body=body, channel=channel, asset=asset, requester=requester)
+        ticket = create(
+            kind, title, now, by=by, body=_said(body, title), channel=channel, asset=asset, system=system,
+            requester=requester, wanted_on=wanted_on,
+        )  # fmt: skip
         recorder = by if by.party in (A, B) else None
-        _start_clocks(ticket, EVENTS[kind], at=received_at or now, by=recorder, now=now)
+        start_clocks(ticket, EVENTS[kind], at=received_at or now, by=recorder, now=now)
+        if file is not None:
+            enter(ticket, "file", now, by=by, artifact=_kept(file, title), file_name=file.shown)
     return ticket
 
 
-def _create(kind: str, title: str, now: datetime, *, by: Account | None, **fields: Any) -> Ticket:
-    ticket = _numbered(now, kind=kind, title=title.strip()[:200], opened_at=now, opened_by=by, **fields)
-    data = {"kind": kind, "title": ticket.title, "channel": ticket.channel, "severity": ticket.severity}
-    if ticket.asset is not None:
-        data |= {"asset": ticket.asset.code, "component": ticket.component}
-    _enter(ticket, "opened", now, by=by, state=TicketState.NEW, text=ticket.body, data=data)
-    return ticket
-
-
-def _numbered(now: datetime, **fields: Any) -> Ticket:
-    """A new ticket under the next free number; who was slower than another process tries the one after it.
-
-    The number is taken inside other people's transactions (a run is settled in it): a collision must not undo those.
-    """
-    for _again in range(TRIES):
-        try:
-            with transaction.atomic():
-                return Ticket.objects.create(number=_number(now), **fields)
-        except IntegrityError:
-            continue
-    return Ticket.objects.create(number=_number(now), **fields)
-
-
-def _number(now: datetime) -> str:
-    """`T-20261125-0001`: the day in the contract's zone and a count. Unique by the column, taken in a transaction."""
-    from zoneinfo import ZoneInfo
-
-    day = now.astimezone(ZoneInfo(sources.folder().contract.timezone)).strftime("%Y%m%d")
-    of_day = Ticket.objects.filter(number__startswith=f"T-{day}-").order_by(Length("number").desc(), "-number")
-    last = of_day.values_list("number", flat=True).first()
-    return f"T-{day}-{int(last.rpartition('-')[2]) + 1 if last else 1:04d}"
-
-
-def _start_clocks(ticket: Ticket, event: str, *, at: datetime, by: Account | None, now: datetime) -> None:
-    """Record the event in the contract's books; its occurrences are the ticket's clocks."""
-    if all(known.id != event for known in sources.folder().event_details):
-        return
-    ticket.event = duties.record_event(
-        event, at=at, by=by, now=now, subject={"ticket": ticket.number}, note=ticket.title
-    )
-    ticket.save(update_fields=["event"])
+def _owns(by: Account, asset: Asset) -> bool:
+    return by.organisation_id in (asset.owner_id, asset.system.owner_id if asset.system else None)
 
 
 def move(ticket_id: int, to: str, *, by: Account, now: datetime, text: str = "") -> Ticket:
     """Move a ticket. Raises DeskError when the transition is not there or not this side's; a refusal needs a reason.
 
-    Resolving states the repair as proof for its result clocks; closing by the receiver confirms what was stated.
+    Resolving states the repair as proof for its result clocks; closing by 甲方 confirms what was stated since the ticket
+    was last taken up again; 甲方's "not received" refuses it. A department's word moves the ticket and is in the ledger;
+    what counts in the contract stays for 甲方 to answer (its obligations are owed to 甲方).
     """
     with transaction.atomic():
-        ticket = _locked(ticket_id)
+        ticket = locked(ticket_id)
         allowed = TRANSITIONS[ticket.state].get(to)
         target = TicketState(to) if to in TicketState.values else None
         if allowed is None or target is None:
@@ -157,203 +187,130 @@ def move(ticket_id: int, to: str, *, by: Account, now: datetime, text: str = "")
             )
         if by.party not in allowed:
             raise DeskError(_("这一步不由本方办理"), where=f"{ticket.number} {by.username}")
-        if by.party == T and ticket.requester != by.organisation:
-            raise DeskError(_("不是本单位的工单"), where=ticket.number)
-        if target in (TicketState.REJECTED, TicketState.RESOLVED) and not text.strip():
+        _admit(by, ticket)
+        text = _said(text, ticket.number)
+        if not text and needs_reason(ticket.state, target, by.party):
             raise DeskError(_("需要写明理由或处理结果"), where=ticket.number)
-        _move(ticket, target, now, by=by, text=text)
+        before, since = ticket.state, taken_up_again(ticket)
+        moved(ticket, target, now, by=by, text=text)
         if target == TicketState.RESOLVED:
-            _state_proofs(ticket, (Kind.RESULT,), text, by, now)
-        if target == TicketState.CLOSED and by.party == A:
-            _confirm_proofs(ticket, by, now)
+            _state_proofs(ticket, (Kind.RESULT,), text, by, now, since=since)
+        if by.party == A and target == TicketState.CLOSED:
+            _answer_proofs(ticket, by, now, since=since)
+        if by.party == A and (before, target) == (TicketState.RESOLVED, TicketState.WORKING):
+            _answer_proofs(ticket, by, now, refusal=text)
     return ticket
 
 
-def _locked(ticket_id: int) -> Ticket:
-    ticket = Ticket.objects.select_for_update().filter(pk=ticket_id).first()
-    if ticket is None:
-        raise DeskError(_("没有这张工单"), where=str(ticket_id))
-    return ticket
+def comment(
+    ticket_id: int, text: str, *, by: Account, now: datetime, file: duties.File | None = None, inside: bool = False
+) -> Entry:
+    """Add a comment, with or without a file. Raises DeskError when both are empty or the ticket is not theirs to see.
 
-
-def _move(ticket: Ticket, to: TicketState, now: datetime, *, by: Account | None, text: str = "") -> None:
-    before = ticket.state
-    ticket.state = to
-    if to == TicketState.RESOLVED:
-        ticket.resolved_at, ticket.resolved_by = now, by
-    elif to == TicketState.CLOSED:
-        ticket.closed_at = now
-    elif to == TicketState.WORKING:
-        ticket.resolved_at = ticket.resolved_by = None
-    if by is not None and by.party == B and ticket.assignee is None:
-        ticket.assignee = by
-    ticket.save()
-    _enter(ticket, "moved", now, by=by, state=to, text=text, data={"from": before, "to": str(to)})
-
-
-def comment(ticket_id: int, text: str, *, by: Account, now: datetime, file: duties.File | None = None) -> Entry:
-    """Add a comment, with or without a file. Raises DeskError when both are empty or the ticket is not theirs to see."""
+    `inside`: between the two parties; what a department says is never inside.
+    """
     with transaction.atomic():
-        ticket = _locked(ticket_id)
-        if by.party == T and ticket.requester != by.organisation:
-            raise DeskError(_("不是本单位的工单"), where=ticket.number)
-        if not text.strip() and file is None:
+        ticket = locked(ticket_id)
+        _admit(by, ticket)
+        text = _said(text, ticket.number)
+        if not text and file is None:
             raise DeskError(_("没有内容"), where=ticket.number)
-        artifact = ledger.store(file.content, file.media_type) if file else None
-        return _enter(
+        artifact = _kept(file, ticket.number)
+        return enter(
             ticket, "file" if file else "comment", now, by=by, text=text, artifact=artifact,
-            file_name=file.shown if file else "",
+            file_name=file.shown if file else "", inside=inside and by.party != T,
         )  # fmt: skip
 
 
-def reply(ticket_id: int, text: str, *, by: Account, now: datetime) -> Entry:
-    """Answer the requester: the text is the proof for the answer clocks (R3: 三个工作日), which the receiver confirms."""
+def reply(ticket_id: int, text: str, *, by: Account, now: datetime, file: duties.File | None = None) -> Entry:
+    """Answer the requester, with or without a file: the text is the proof for the answer clocks (R3: 三个工作日), which
+    the receiver confirms. Raises DeskError for who is not 乙方, and for an answer without words."""
     if by.party != B:
         raise DeskError(_("由乙方答复"), where=by.username)
-    if not text.strip():
-        raise DeskError(_("答复没有内容"))
     with transaction.atomic():
-        ticket = _locked(ticket_id)
-        entry = _enter(ticket, "reply", now, by=by, text=text)
+        ticket = locked(ticket_id)
+        _admit(by, ticket)
+        text = _said(text, ticket.number)
+        if not text:
+            raise DeskError(_("答复没有内容"))
+        entry = enter(
+            ticket, "reply", now, by=by, text=text, artifact=_kept(file, ticket.number),
+            file_name=file.shown if file else "",
+        )  # fmt: skip
         _state_proofs(ticket, (Kind.RESPOND,), text, by, now)
         if ticket.state == TicketState.NEW:
-            _move(ticket, TicketState.ACCEPTED, now, by=by)
+            moved(ticket, TicketState.ACCEPTED, now, by=by)
     return entry
 
 
-def clocks(ticket: Ticket) -> list[Occurrence]:
-    """The occurrences that this ticket's event started, earliest due first."""
-    if ticket.event_id is None:
-        return []
-    return list(Occurrence.objects.filter(period=f"event:{ticket.event_id}").order_by("due_at"))
+def read_file(entry_id: int, *, by: Account, now: datetime) -> tuple[Entry, bytes]:
+    """The file of one line of history; that it was read is a record of its own, which who brought it can see.
+
+    Raises DeskError when the line has no file or is not theirs to see, LedgerError when the file is redacted or altered.
+    """
+    entry = Entry.objects.select_related("ticket", "by").filter(pk=entry_id).exclude(artifact="").first()
+    if entry is None or not _sees(entry.ticket, by) or (by.party == T and entry.inside):
+        raise DeskError(_("没有这个附件"), where=str(entry_id))
+    content = artifacts.read(Artifact.objects.get(commitment=entry.artifact))
+    brought = [entry.by.username] if entry.by else []
+    reading.of_artifact(
+        entry.artifact, ledger.number_of(entry.evidence or 0) or 0, brought, reader=by.username, now=now
+    )
+    return entry, content
 
 
-def _state_proofs(ticket: Ticket, kinds: Sequence[Kind], text: str, by: Account, now: datetime) -> None:
-    """State the act as proof of every open clock of these kinds that 乙方 owes."""
+def taken_up_again(ticket: Ticket) -> datetime | None:
+    """When a ticket that had been resolved was last taken up again; what was stated before then was contradicted."""
+    lines = ticket.history.filter(what="moved").order_by("id").values_list("state", "at")
+    last, before = None, ""
+    for state, at in lines:
+        if before == TicketState.RESOLVED and state == TicketState.WORKING:
+            last = at
+        before = state
+    return last
+
+
+def _state_proofs(
+    ticket: Ticket, kinds: Sequence[Kind], text: str, by: Account, now: datetime, since: datetime | None = None
+) -> None:
+    """State the act as proof of every open clock of these kinds that 乙方 owes.
+
+    A statement from before the ticket was taken up again (`since`) is withdrawn and made anew: it counts from now on,
+    not from when a repair was claimed that did not hold.
+    """
     duties.bring_up_to_date(now)
     for row in clocks(ticket):
-        waiting = ManualProof.objects.filter(occurrence=row, confirmed__isnull=True).exists()
-        if (
-            row.kind in kinds
-            and B in row.owes
-            and row.state in (State.DUE, State.MISSED, State.UNPROVEN)
-            and not waiting
-        ):
+        if row.kind not in kinds or B not in row.owes or row.state not in (State.DUE, State.MISSED, State.UNPROVEN):
+            continue
+        waiting = ManualProof.objects.filter(occurrence=row, confirmed__isnull=True).first()
+        if waiting is not None and since is not None and waiting.stated_at < since and waiting.stated_by.party == B:
+            duties.withdraw_proof(waiting.pk, by=by, now=now, reason=_("工单重新处理，按本次办结重新举证"))
+            waiting = None
+        if waiting is None:
             file = duties.File(f"{ticket.number}.txt", text.encode(), "text/plain; charset=utf-8")
             duties.state_proof(row.pk, statement=text[:1000], file=file, by=by, now=now)
 
 
-def _confirm_proofs(ticket: Ticket, by: Account, now: datetime) -> None:
-    """甲方 closes: what was stated on this ticket is confirmed with it."""
-    keys = [row.pk for row in clocks(ticket)]
-    for proof in ManualProof.objects.filter(
-        occurrence__in=keys, confirmed__isnull=True, stated_by__organisation__party=B
-    ):
-        duties.answer_proof(proof.pk, confirm=True, by=by, now=now)
-
-
-def _enter(
-    ticket: Ticket,
-    what: str,
-    now: datetime,
-    *,
-    by: Account | None,
-    state: str = "",
-    text: str = "",
-    data: Mapping[str, JSON] | None = None,
-    artifact: Artifact | None = None,
-    file_name: str = "",
-) -> Entry:
-    """Add one line of history, and the same to the ledger: the words as an artifact, so that they can be redacted."""
-    said = ledger.store(text.encode(), "text/plain; charset=utf-8") if text else None
-    intake = ledger.record(
-        f"desk.ticket.{what}",
-        ticket.number,
-        dict(data or {}),
-        at=now,
-        actor=by.username if by else ACTOR,
-        artifacts=[a for a in (said, artifact) if a is not None],
+def _answer_proofs(
+    ticket: Ticket, by: Account, now: datetime, *, since: datetime | None = None, refusal: str = ""
+) -> None:
+    """甲方 closes: what was stated since then is confirmed with it. 甲方 sends it back: results are refused with its word;
+    an answer that was given stays an answer."""
+    waiting = ManualProof.objects.filter(
+        occurrence__in=[row.pk for row in clocks(ticket)], confirmed__isnull=True, stated_by__organisation__party=B
     )
-    if what == "opened":
-        ticket.evidence = intake.pk
-        ticket.save(update_fields=["evidence"])
-    return Entry.objects.create(
-        ticket=ticket, at=now, by=by, what=what, state=state, text=text, file_name=file_name,
-        artifact=artifact.commitment if artifact else "", evidence=intake.pk,
-    )  # fmt: skip
+    if refusal:
+        waiting = waiting.filter(occurrence__kind=Kind.RESULT)
+    elif since is not None:
+        waiting = waiting.filter(Q(stated_at__gte=since) | ~Q(occurrence__kind=Kind.RESULT))
+    for proof in waiting:
+        duties.answer_proof(proof.pk, confirm=not refusal, by=by, now=now, answer=refusal[:1000])
 
 
-# --- findings ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """All open findings of one component of one asset: one fault, one ticket."""
-
-    asset: Asset
-    component: str
-    findings: tuple[Finding, ...]
-
-    @property
-    def severity(self) -> str:
-        worst = any(f.severity == Severity.CRITICAL for f in self.findings)
-        return Severity.CRITICAL if worst else Severity.WARNING
-
-    @property
-    def title(self) -> str:
-        first = next((f for f in self.findings if f.severity == self.severity), self.findings[0])
-        return f"{self.asset.name} · {first.name} {first.raw or first.value}".strip()
-
-
-def on_run(event: RunEvent) -> None:
-    """Open, update and quiet tickets by what a finished run found. Registered after inspect and duties (order 30)."""
-    if event.kind != "finished":
-        return
-    seen = Finding.objects.filter(last_run=event.run.id, closed_at__isnull=True).select_related("asset")
-    for fault in faults(seen.order_by("asset_id", "component", "id")):
-        found(fault, event.now)
-    gone = Finding.objects.filter(closed_at=event.now).select_related("asset")
-    for asset_id, component in {(f.asset_id, f.component) for f in gone}:
-        still = Finding.objects.filter(asset_id=asset_id, component=component, closed_at__isnull=True)
-        if not still.exists():
-            quiet(asset_id, component, event.now)
-
-
-def faults(findings: Iterable[Finding]) -> list[Fault]:
-    """Group findings by asset and component."""
-    groups: dict[tuple[int, str], list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault((finding.asset_id, finding.component), []).append(finding)
-    return [Fault(group[0].asset, component, tuple(group)) for (_id, component), group in groups.items()]
-
-
-def found(fault: Fault, now: datetime) -> Ticket:
-    """A fault was seen: a new ticket the first time; later only what changed is entered, not one line per sweep."""
-    ticket = Ticket.objects.filter(
-        kind=TicketKind.FAULT, asset=fault.asset, component=fault.component, closed_at__isnull=True
-    ).first()
-    if ticket is None:
-        own = all(f.origin in (Origin.SWEEP, Origin.VENDOR_REPORT) for f in fault.findings)
-        body = "\n".join(f"{f.name}：{f.raw or f.value} {f.limit}".strip() for f in fault.findings)
-        ticket = _create(
-            TicketKind.FAULT, fault.title, now, by=None, body=body, channel="sweep", asset=fault.asset,
-            component=fault.component, severity=fault.severity,
-        )  # fmt: skip
-        _start_clocks(ticket, OWN_FIND if own else EVENTS[TicketKind.FAULT], at=now, by=None, now=now)
-        return ticket
-    if ticket.state == TicketState.RESOLVED:
-        _move(ticket, TicketState.WORKING, now, by=None, text=_("巡检再次见到这一故障"))
-    if ticket.severity != fault.severity:
-        before, ticket.severity = ticket.severity, fault.severity
-        ticket.save(update_fields=["severity"])
-        _enter(ticket, "sweep", now, by=None, text=fault.title, data={"severity": [before, str(fault.severity)]})
-    return ticket
-
-
-def quiet(asset_id: int, component: str, now: datetime) -> None:
-    """A fault is no longer seen: the ticket waits for confirmation, it does not close by itself."""
-    ticket = Ticket.objects.filter(
-        kind=TicketKind.FAULT, asset_id=asset_id, component=component, closed_at__isnull=True, state__in=QUIET_FROM
-    ).first()
-    if ticket is not None:
-        _move(ticket, TicketState.RESOLVED, now, by=None, text=_("巡检已见恢复正常"))
+def clocks_of(events: Sequence[int]) -> dict[int, list[Occurrence]]:
+    """The clocks of many tickets in one statement, by the id of the event that started them."""
+    rows = Occurrence.objects.filter(period__in=[f"event:{pk}" for pk in events]).order_by("due_at", "id")
+    found: dict[int, list[Occurrence]] = {}
+    for row in rows:
+        found.setdefault(int(row.period.removeprefix("event:")), []).append(row)
+    return found

@@ -176,13 +176,15 @@ class Statements:
         stated = self.stated.get(key)
         one, two = self.sides.get(stated.actor if stated else ""), self.sides.get(said.actor)
         business = {PartyOf.A.value, PartyOf.B.value}
-        if first is not said or (two is not None and (two not in business or one == two)):
+        same = verb == "withdrawn"  # only by the side that stated it; every answer by the other one
+        if first is not said or (two is not None and (two not in business or (one == two) is not same)):
             self.wrong.append(Difference(ROOM, f"{key[0]} {key[1]}", "answered_by", said.actor, str(two), said.number))
 
     def differences(self) -> Iterator[Difference]:
         yield from self.wrong
         for proof in ManualProof.objects.select_related("stated_by", "answered_by", "occurrence").order_by("pk"):
-            verb = None if proof.confirmed is None else "confirmed" if proof.confirmed else "refused"
+            no = "refused" if proof.answered_by else "withdrawn"
+            verb = None if proof.confirmed is None else "confirmed" if proof.confirmed else no
             yield from self._compared("proof", proof, proof.stated_by.username, verb)
         for claim in Claim.objects.select_related("claimed_by", "answered_by", "occurrence").order_by("pk"):
             verb = None if claim.state == "claimed" else claim.state
@@ -195,12 +197,13 @@ class Statements:
     def _compared(self, what: str, row: ManualProof | Claim, by: str, verb: str | None) -> Iterator[Difference]:
         said, answer = self.stated.pop((what, row.pk), None), self.answered.get((what, row.pk))
         said_verb = answer.kind.rpartition(".")[2] if answer else None
+        answered_by = answer.actor if answer and said_verb != "withdrawn" else None
         yield from compare(ROOM, f"{what} {row.pk} {row.occurrence.key}", said.number if said else None, {
             "occurrence": (row.occurrence.key, said.subject if said else None),
             "by": (by, said.actor if said else None),
             "artifact": (row.artifact, said.artifacts[0] if said and said.artifacts else None),
             "answer": (verb, said_verb),
-            "answered_by": (row.answered_by.username if row.answered_by else None, answer.actor if answer else None),
+            "answered_by": (row.answered_by.username if row.answered_by else None, answered_by),
         })  # fmt: skip
 
     def _events(self) -> Iterator[Difference]:

@@ -228,6 +228,25 @@ def answer_proof(proof_id: int, *, confirm: bool, by: Account, now: datetime, an
     return proof
 
 
+def withdraw_proof(proof_id: int, *, by: Account, now: datetime, reason: str) -> ManualProof:
+    """The side that stated a proof takes it back before it was answered, to state it anew; it settles nothing.
+
+    Raises DutyError for the other side, an answered proof, or without a reason.
+    """
+    side = _business(by)
+    with transaction.atomic():
+        proof: ManualProof = _held(ManualProof, proof_id)
+        row = locked(proof.occurrence_id)
+        if proof.answered_at is not None:
+            raise DutyError(_("这份举证已有答复"), where=row.key)
+        if side != proof.stated_by.party:
+            raise DutyError(_("举证由提出的一方撤回"), where=row.key)
+        proof.confirmed, proof.answer, proof.answered_at = False, _said(reason, row.key), now
+        proof.save(update_fields=["confirmed", "answer", "answered_at"])
+        _note("duties.proof.withdrawn", proof, row, {"answer": proof.answer}, by, now)
+    return proof
+
+
 def _own(side: str, said_by: Account, row: Occurrence) -> bool:
     """Whether that side would answer itself: as the side that said it, or, wherever that account stands by now, as the
     only one that owes."""

@@ -14,6 +14,7 @@ from yunwei.duties.proofs import (
     claim_exemption,
     record_event,
     state_proof,
+    withdraw_proof,
 )
 from yunwei.duties.queries import Upcoming, day, upcoming
 from yunwei.duties.running import again, close_overdue, on_run, submit_due
@@ -39,6 +40,7 @@ __all__ = [
     "state_proof",
     "tick",
     "upcoming",
+    "withdraw_proof",
 ]
 
 
