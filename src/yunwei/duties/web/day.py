@@ -51,6 +51,7 @@ class Duty:
     pending: str  # what the other side has to answer
     who: str
     counts: bool
+    occurrence: int
     evidence: int | None
 
 
@@ -65,6 +66,7 @@ class Clock:
     used: float
     tone: str
     owner: str
+    occurrence: int
     evidence: int | None
 
 
@@ -157,6 +159,7 @@ def _duty(obligation: Obligation, row: Occurrence, pending: str, now: datetime, 
         pending=pending,
         who=_("责任：{who}").format(who=words.cause(row.cause)) if blamed else "",
         counts=row.counts,
+        occurrence=row.pk,
         evidence=row.evidence,
     )
 
@@ -209,6 +212,7 @@ def _clock(
         used=1 - left.total_seconds() / whole,
         tone=tone,
         owner=words.party(row.owes),
+        occurrence=row.pk,
         evidence=event.evidence if event else row.evidence,
     )
 

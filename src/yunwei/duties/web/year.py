@@ -51,8 +51,8 @@ class Heat:
     rows: list[HeatRow]
 
 
-def heat(folder: Folder, plan: ApprovedPlan | None, now: datetime, zone: ZoneInfo) -> Heat:
-    """Obligations × months of the term: what share of what was settled was kept. One query."""
+def heat(folder: Folder, plan: ApprovedPlan | None, now: datetime, zone: ZoneInfo, only: str = "") -> Heat:
+    """Obligations (or one alone) × months of the term: what share of what was settled was kept. One query."""
     span = period.duty_span(folder.contract)
     months = _months(span.start, span.end)
     # what is due at the end of a month is due at the next midnight: it belongs to the month that ended; and what was
@@ -60,7 +60,7 @@ def heat(folder: Folder, plan: ApprovedPlan | None, now: datetime, zone: ZoneInf
     due = ExpressionWrapper(F("due_at") - timedelta(seconds=1), output_field=DateTimeField())
     ended = Case(When(settled_at__lt=F("due_at"), then=F("settled_at")), default=due, output_field=DateTimeField())
     rows = (
-        Occurrence.objects.filter(counts=True, due_at__isnull=False)
+        Occurrence.objects.filter(counts=True, due_at__isnull=False, **({"obligation": only} if only else {}))
         .annotate(month=TruncMonth(ended, tzinfo=zone))
         .values_list("obligation", "month", "state")
         .annotate(n=Count("id"))
