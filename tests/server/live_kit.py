@@ -129,9 +129,9 @@ def wait(condition: Any, what: str) -> None:
 
 
 @contextmanager
-def web(folder: Path, **settings: Any) -> Iterator[Web]:
+def web(folder: Path, port: int = 0, **settings: Any) -> Iterator[Web]:
     """Start a web process on a folder of its own and end it."""
-    port = free_port()
+    port = port or free_port()
     folder.mkdir(exist_ok=True)
     (folder / "keys").mkdir(exist_ok=True)
     (folder / "keys" / "web.key").write_text("tests")  # tests/settings.py: sessions are signed with it
