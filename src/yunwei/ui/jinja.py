@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from yunwei.charts import svg
+from yunwei.charts import series, svg
 from yunwei.ui import cells, pages, words
 
 
@@ -47,6 +47,8 @@ def environment(**options: Any) -> Environment:
     env.install_gettext_callables(translation.gettext, translation.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.globals.update(static=staticfiles_storage.url, url=reverse, ring=_safe(svg.ring), clock=_safe(svg.clock))
     env.globals.update(bar=_safe(svg.bar), year_line=_safe(svg.year_line))
+    env.globals.update(series_line=_safe(series.line), series_spark=_safe(series.spark))
+    env.globals.update(series_states=_safe(series.states), series_days=_safe(series.calendar))
     env.globals.update(cells=cells, words=words, pages_named=pages.REGISTRY)
     env.filters.update(hm=hm, day=day, stamp=stamp, money=money)
     return env

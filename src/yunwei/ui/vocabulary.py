@@ -123,4 +123,5 @@ LIMITS = {
     "plan": gettext_lazy("方案阈值"),
     "device": gettext_lazy("设备阈值"),
     "vendor": gettext_lazy("厂商阈值"),
+    "vendor file": gettext_lazy("厂商阈值"),
 }
