@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,9 @@ def contract(instance_folder: Path) -> None:
 
 
 @pytest.fixture
-def people(monkeypatch: pytest.MonkeyPatch, contract: None) -> dict[str, Account]:
-    """What `init` leaves, and some more; the first passwords are changed already."""
+def people(monkeypatch: pytest.MonkeyPatch, contract: None, settings: Any) -> dict[str, Account]:
+    """What `init` leaves, and some more; the first passwords are changed already. The instance's clock is at NOW."""
+    settings.YUNWEI = {"clock": {"offset_s": (NOW - datetime.now(UTC)).total_seconds()}}
     monkeypatch.setattr(common, "open_instance", lambda: None)
     monkeypatch.setattr(common, "now", lambda: NOW)
     for code in ("A", "B", "T"):

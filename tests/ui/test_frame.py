@@ -55,31 +55,31 @@ def test_every_answer_carries_the_policy_and_no_page_needs_more(client: Client, 
 def test_forms_need_their_token(people):
     client = Client(enforce_csrf_checks=True)
     assert client.post("/login", {"username": "tenant", "password": "tenant"}).status_code == 403
-    client.force_login(people["tenant"])
+    client.force_login(people["b_engineer"])
     assert client.post("/logout").status_code == 403
 
 
 def test_an_account_that_was_closed_is_out_at_once(client: Client, people):
-    client.force_login(people["tenant"])
+    client.force_login(people["b_engineer"])
     assert client.get("/").status_code == 200
-    Account.objects.filter(username="tenant").update(is_active=False)
+    Account.objects.filter(username="b_engineer").update(is_active=False)
     assert client.get("/").status_code == 302
 
 
 def test_chinese_is_first_whatever_the_browser_prefers(client: Client, people):
-    client.force_login(people["tenant"])
+    client.force_login(people["b_engineer"])
     assert 'lang="zh-CN"' in client.get("/", headers={"accept-language": "en-GB,en"}).content.decode()
 
 
 def test_english_is_one_click_away(client: Client, people):
-    client.force_login(people["tenant"])
+    client.force_login(people["b_engineer"])
     assert 'lang="zh-CN"' in client.get("/").content.decode()
     client.post("/language", {"language": "en"})
     assert 'lang="en"' in client.get("/").content.decode()
 
 
 def test_logging_out_ends_the_session(client: Client, people):
-    client.force_login(people["tenant"])
+    client.force_login(people["b_engineer"])
     assert client.get("/").status_code == 200
     client.post("/logout")
     assert client.get("/").status_code == 302

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import os
+from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import quote
 
@@ -144,3 +145,9 @@ def _new_codes() -> list[str]:
 
 def _hashed(account: Account, code: str) -> str:
     return sm3.hexdigest(f"{account.username}:{code.replace('-', '')}".encode())
+
+
+def having(accounts: Iterable[int]) -> set[int]:
+    """Which of these accounts have a second factor in use."""
+    rows = SecondFactor.objects.filter(account_id__in=list(accounts), confirmed_at__isnull=False)
+    return set(rows.values_list("account_id", flat=True))
