@@ -64,7 +64,7 @@ def push(now: datetime) -> list[HeadPush]:
     for address in addresses():
         last = last_push(address)
         if last is None or last.head_id != newest.number:
-            tries.append(_push_one(address, newest, now))
+            tries.append(_push_one(address, newest, last, now))
     return tries
 
 
@@ -91,20 +91,20 @@ def overdue(now: datetime) -> list[Overdue]:
     return late
 
 
-def _push_one(address: str, newest: Head, now: datetime) -> HeadPush:
+def _push_one(address: str, newest: Head, last: HeadPush | None, now: datetime) -> HeadPush:
     problem = ""
     try:
-        write_head(folder_of(address) / file_name(newest), newest, _linked(address))
+        write_head(folder_of(address) / file_name(newest), newest, _linked(last))
     except LedgerError as e:
         problem = str(e)
     return HeadPush.objects.create(address=address, head=newest, at=now, ok=not problem, problem=problem[:300])
 
 
-def _linked(address: str) -> list[Head]:
+def _linked(last: HeadPush | None) -> list[Head]:
     """The heads that the reader of an address holds already: its last one, and those handed over."""
     given = HeadPush.objects.filter(ok=True, address__startswith=HANDOVER).select_related("head").order_by("id")
     held = {p.head_id: p.head for p in given}
-    if (last := last_push(address)) is not None:
+    if last is not None:
         held[last.head_id] = last.head
     return list(held.values())
 
