@@ -43,13 +43,13 @@ async function copy(button) {
 for (const line of $$("[data-center]")) line.scrollLeft = Number(line.dataset.center) * line.scrollWidth - line.clientWidth / 2;
 
 // ── keys ──
-let chord = 0;
+let chord = -Infinity; // when `g` was pressed
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
   if (event.target.closest("input, textarea, select, [contenteditable], dialog[open]") || $("dialog[open]:modal")) return;
   const key = event.key;
   const going = performance.now() - chord < 1500;
-  chord = key === "g" && !going ? performance.now() : 0;
+  chord = key === "g" && !going ? performance.now() : -Infinity;
   const act = going
     ? () => $(`.rail a[data-key="${CSS.escape(key)}"]`)?.click()
     : { "/": search, "?": () => $("#keys")?.showModal(), t: () => $("[data-theme-toggle]")?.click(), j: () => step(1),
@@ -70,9 +70,12 @@ function step(by) {
   const at = rows.indexOf(row());
   const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by];
   if (!next) return;
-  if (!next.hasAttribute("tabindex")) next.tabIndex = -1;
-  next.focus();
+  focusOn(next);
   next.scrollIntoView({ block: "nearest" });
+}
+function focusOn(element) {
+  if (element.tabIndex < 0 && !element.hasAttribute("tabindex")) element.tabIndex = -1;
+  element.focus({ preventScroll: true });
 }
 
 // ── the reader's place, over a swap: focus, caret and scroll ──
@@ -91,7 +94,7 @@ function place(part) {
     for (const [id, left, top] of scrolls) document.getElementById(id)?.scrollTo(left, top);
     const back = focus && $(focus, $("main"));
     if (!back || back === document.activeElement) return;
-    back.focus({ preventScroll: true });
+    focusOn(back);
     if (caret !== null) back.setSelectionRange(caret, caret);
   };
 }
@@ -162,7 +165,7 @@ function want(part) {
   const state = of(part);
   state.dirty = true;
   if (state.timer || asking(state)) return;
-  const rest = state.last + Math.max(GAP, 5 * state.cost) - now(); // a slow server is asked less often
+  const rest = state.last + Math.max(GAP, Math.min(3 * state.cost, 2 * POLL)) - now(); // a slow server is asked less often
   state.timer = setTimeout(get, Math.max(200 + 200 * Math.random(), state.failed ? POLL : rest), part, state);
 }
 function get(part, state) {
