@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -122,38 +122,43 @@ def _prove(people: People, now: datetime, hour: float, *, open_office: bool) -> 
         state__in=UNSETTLED,
         waiting=[],
     ).exclude(Exists(ManualProof.objects.filter(occurrence=OuterRef("pk"), confirmed__isnull=True)))
-    for row in rows.prefetch_related("proofs").order_by("due_at", "obligation", "period"):
-        duty = sources.obligation(row.obligation)
-        if manual(duty) and _time_has_come(people, row, now, until, open_office=open_office):
+    rows = rows.prefetch_related("proofs").order_by("due_at", "obligation", "period")
+    of_desk = _of_tickets(rows)
+    for row in rows:
+        if row.period in of_desk and row.owes == "B":
+            continue  # proven when the desk answers or resolves the ticket
+        asked = manual(sources.obligation(row.obligation)) and _wants(people, row, now)
+        if asked and _time_has_come(people, row, now, until, open_office=open_office):
             _state(people, row, now)
 
 
-def _of_a_ticket(row: Occurrence) -> bool:
-    """Whether the desk proves it when it answers or resolves the ticket."""
-    _event, _colon, number = row.period.partition(":")
-    return number.isdigit() and row.owes == "B" and Ticket.objects.filter(event_id=int(number)).exists()
+def _of_tickets(rows: Iterable[Occurrence]) -> set[str]:
+    """Those periods that belong to a ticket's event."""
+    ids = [int(number) for row in rows if (number := row.period.removeprefix("event:")).isdigit()]
+    return {f"event:{pk}" for pk in Ticket.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
+
+
+def _wants(people: People, row: Occurrence, now: datetime) -> bool:
+    """Whether somebody means to do this at all, or once more on the day after a refusal."""
+    proofs = list(row.proofs.all())
+    if proofs:
+        last = proofs[-1].answered_at
+        return len(proofs) < 2 and last is not None and now - last > timedelta(hours=15)
+    return people.roll("prove", row.key) >= NEVER
 
 
 def _time_has_come(people: People, row: Occurrence, now: datetime, until: datetime, *, open_office: bool) -> bool:
-    """Whether this person does this now: in time as a rule, by its roll late, or never."""
-    proofs = list(row.proofs.all())
-    if len(proofs) >= 2 or _of_a_ticket(row):
-        return False
-    if proofs and proofs[0].answered_at is not None:  # refused: done again on the next day
-        return now - proofs[0].answered_at > timedelta(hours=15)
-    roll = people.roll("prove", row.key)
-    if roll < NEVER:
-        return False
+    """Whether it is done now: in time as a rule, by its roll late."""
+    when = people.roll("when", row.key)
     if row.due_at is None:
-        return open_office and now - row.starts_at > timedelta(days=1 + 6 * people.roll("when", row.key))
-    late = timedelta(days=0.4 + 2 * people.roll("late", row.key))
+        return open_office and now - row.starts_at > timedelta(days=1 + 6 * when)
     if row.kind == Kind.CONTINUOUS:
-        return open_office and now > row.due_at + timedelta(days=0.5 + 3 * people.roll("when", row.key))
-    if roll < NEVER + LATE_SHARE:
-        return now > row.due_at + late
+        return open_office and now > row.due_at + timedelta(days=0.5 + 3 * when)
+    if people.roll("prove", row.key) < NEVER + LATE_SHARE:
+        return now > row.due_at + timedelta(days=0.4 + 2 * when)
     if row.due_at - row.starts_at > timedelta(days=5) and open_office:  # what has a week or more is not left to the end
-        return now > row.due_at - timedelta(hours=40 * people.roll("early", row.key) + 2)
-    return row.due_at <= until or now >= row.due_at
+        return now > row.due_at - timedelta(hours=2 + 40 * when)
+    return row.due_at <= until
 
 
 def _state(people: People, row: Occurrence, now: datetime) -> None:
@@ -260,7 +265,7 @@ def _identities(people: People, now: datetime) -> None:
     strangers = {spell.code for spell in BOARDS if spell.end is not None and spell.at(now)}
     for pin in list(identity.waiting()):
         code = pin.endpoint.asset.code
-        if now - pin.pinned_at < timedelta(days=2.4 * people.roll("pin", code, f"{pin.pinned_at:%Y-%m-%d}")):
+        if now - pin.pinned_at < timedelta(days=1.2 * people.roll("pin", code, f"{pin.pinned_at:%Y-%m-%d}")):
             continue
         decide = identity.refuse if code in strangers else identity.confirm
         people.tried("identity", lambda p=pin, d=decide: d(p, by=people.who("a_manager"), now=now))
@@ -271,26 +276,30 @@ def _identities(people: People, now: datetime) -> None:
 
 def _faults(people: People, now: datetime, *, night: bool) -> None:
     """The engineer on duty calls about what a sweep found, then takes it up; hosts wait for the client's word."""
-    new = Ticket.objects.filter(kind=TicketKind.FAULT, channel="sweep", state=TicketState.NEW).select_related("asset")
-    for ticket in new.order_by("id"):
+    states = [TicketState.NEW] if night else [TicketState.NEW, TicketState.ACCEPTED]
+    seen = Ticket.objects.filter(kind=TicketKind.FAULT, channel="sweep", state__in=states).select_related("asset")
+    for ticket in seen.order_by("id"):
+        if ticket.state == TicketState.ACCEPTED:
+            waits = ticket.asset is not None and ticket.asset.kind == "host"
+            to = TicketState.WAITING if waits else TicketState.WORKING
+            people.tried("take", lambda t=ticket, s=to: desk.move(t.pk, s, by=people.who("b_engineer"), now=now))
+            continue
         asleep = people.roll("night", ticket.number) < (0.06 if ticket.severity == "critical" else 0.15)
         if night and asleep:
             continue
         said = f"演示：已电话告知甲方：{ticket.title[:80]}；已安排处理，期间加强监视。"
         people.tried("reply", lambda t=ticket, s=said: desk.reply(t.pk, s, by=people.who("b_engineer"), now=now))
-    if night:
-        return
-    taken = Ticket.objects.filter(kind=TicketKind.FAULT, state=TicketState.ACCEPTED).select_related("asset")
-    for ticket in taken.order_by("id"):
-        waits = ticket.asset is not None and ticket.asset.kind == "host"
-        to = TicketState.WAITING if waits else TicketState.WORKING
-        people.tried("take", lambda t=ticket, s=to: desk.move(t.pk, s, by=people.who("b_engineer"), now=now))
 
 
 def _requests(people: People, now: datetime) -> None:
     """The desk answers what people asked, and resolves it when the work is done."""
-    asked = Ticket.objects.exclude(channel="sweep")
-    for ticket in asked.filter(state=TicketState.NEW).order_by("id"):
+    asked = Ticket.objects.exclude(channel="sweep").filter(
+        state__in=(TicketState.NEW, TicketState.ACCEPTED, TicketState.WORKING)
+    )
+    for ticket in asked.order_by("id"):
+        if ticket.state != TicketState.NEW:
+            _resolve(people, ticket, now)
+            continue
         slow = people.roll("desk", ticket.number)
         hours = 0.0 if slow < 0.7 else 24.0 if slow < 0.9 else 90.0 if slow < 0.97 else 170.0
         if now - ticket.opened_at < timedelta(hours=hours):
@@ -298,19 +307,16 @@ def _requests(people: People, now: datetime) -> None:
         said = f"演示：已受理。{ticket.title}：由值班工程师办理，进展在本单查看。"
         if people.tried("reply", lambda t=ticket, s=said: desk.reply(t.pk, s, by=people.who("b_desk"), now=now)):
             _start_work(people, ticket, now)
-    for ticket in asked.filter(state__in=(TicketState.ACCEPTED, TicketState.WORKING)).order_by("id"):
-        days = (0.1 if ticket.kind in (TicketKind.REQUEST, TicketKind.FAULT) else 1.5) + 1.5 * people.roll(
-            "do", ticket.number
-        )
-        if now - ticket.opened_at < timedelta(days=days):
-            continue
-        said = "演示：已办结，结果附于记录；如有疑问请在本单回复。"
-        people.tried(
-            "resolve",
-            lambda t=ticket, s=said: desk.move(
-                t.pk, TicketState.RESOLVED, by=people.who("b_engineer"), now=now, text=s
-            ),
-        )
+
+
+def _resolve(people: People, ticket: Ticket, now: datetime) -> None:
+    quick = ticket.kind in (TicketKind.REQUEST, TicketKind.FAULT)
+    if now - ticket.opened_at < timedelta(days=(0.1 if quick else 1.5) + 1.5 * people.roll("do", ticket.number)):
+        return
+    said = "演示：已办结，结果附于记录；如有疑问请在本单回复。"
+    people.tried(
+        "resolve", lambda: desk.move(ticket.pk, TicketState.RESOLVED, by=people.who("b_engineer"), now=now, text=said)
+    )
 
 
 def _start_work(people: People, ticket: Ticket, now: datetime) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -39,6 +40,8 @@ MORE: tuple[Who, ...] = (
 )
 #: local hours at which the worker looks besides those at which something falls due: midnight, the repeated looks
 TICKS = (0.001, 0.53, 1.06)
+#: local hours at which a head is signed and pushed though nothing happened; a live instance does that hourly
+QUIET = (4.0, 7.0, 12.7, 15.5, 19.0, 22.5)
 #: local hours of the first day: the instance is made, the inventory is imported, devices are met for the first time
 OPENING, CONTACT = 9.0, 11.0
 #: a day that is not today is played to this hour, when people have gone home
@@ -117,6 +120,8 @@ class Replay:
         self._pages = pages(self.score.seed, self.score.since, last)
         self._devices = {e.code: e.device for e in self.score.equipment()}
         self._changed = 0
+        self._lock = threading.Lock()
+        self._farm_ahead = 0.0
 
     def play(self, bar: Progress) -> bool:
         """Play to the end; False when somebody stopped it on the way."""
@@ -147,11 +152,7 @@ class Replay:
     def _timetable(self, day: date) -> Iterator[tuple[datetime, float, str]]:
         from yunwei.cli.demo_people import SESSIONS
 
-        plan = (
-            [(h, "due") for h in TICKS]
-            + [(h, "session") for h in SESSIONS]
-            + [(float(h), "hour") for h in range(1, 24)]
-        )
+        plan = [(h, "due") for h in TICKS] + [(h, "session") for h in SESSIONS] + [(h, "quiet") for h in QUIET]
         begin, end = weather.moment(day, 0), weather.moment(day, 24)
         found = [(weather.moment(day, hour), hour, kind) for hour, kind in plan]
         found += [(p.at, float(i), "page") for i, p in enumerate(self._pages) if begin <= p.at < end]
@@ -172,12 +173,11 @@ class Replay:
         from yunwei.ledger import heads
         from yunwei.ledger import services as ledger
 
-        self._weather_until(at)
+        self.weather_until(at)
         self.clock.jump(at)
-        if kind == "hour":
+        if kind == "quiet":
             self._timed("heads", lambda: heads.push(self.clock.now()))
             return
-        self.farm.set_clock(self.clock.ahead_s())
         if kind == "session":
             self._timed("people", lambda: demo_people.session(self.people, hour, self.clock.now()))
         elif kind == "page":
@@ -187,6 +187,15 @@ class Replay:
         if submitted:
             self._timed("heads", lambda: heads.push(self.clock.now()))
 
+    def ahead_s(self) -> float:
+        """How far jobs stand off from this machine's clock; the devices are brought there first."""
+        with self._lock:
+            ahead = self.clock.ahead_s()
+            if ahead != self._farm_ahead:
+                self.farm.set_clock(ahead)
+                self._farm_ahead = ahead
+            return ahead
+
     def _timed(self, what: str, act: Any) -> Any:
         begun = time.perf_counter()
         try:
@@ -194,14 +203,15 @@ class Replay:
         finally:
             self.spent[what] = self.spent.get(what, 0.0) + time.perf_counter() - begun
 
-    def _weather_until(self, at: datetime) -> None:
+    def weather_until(self, at: datetime) -> None:
         """Switch what changed since the last step, each at its own moment of the devices' time: what freezes then stands
         where it stood then."""
         while self._changed < len(self._changes) and self._changes[self._changed].at <= at:
             change = self._changes[self._changed]
             self._changed += 1
             device = self._devices[change.code]
-            self.farm.set_clock((change.at - datetime.now(UTC)).total_seconds())
+            self._farm_ahead = (change.at - datetime.now(UTC)).total_seconds()
+            self.farm.set_clock(self._farm_ahead)
             act = self.farm.set if change.on else self.farm.clear
             act(device.address, change.fault, protocol=device.protocol)
 
@@ -217,7 +227,12 @@ def play(folder: Path, score: Score, *, once: bool, as_json: bool, port: int) ->
             begun, cpu = time.perf_counter(), cpu_s(replay)
             with _interruptible(replay):
                 whole = replay.play(bar)
-            spent = {"wall_s": round(time.perf_counter() - begun, 1), "cpu_s": round(cpu_s(replay) - cpu, 1)}
+            used = {name: round(s - cpu[name], 1) for name, s in cpu_s(replay).items()}
+            spent = {
+                "wall_s": round(time.perf_counter() - begun, 1),
+                "cpu_s": round(sum(used.values()), 1),
+                "cpu_of": used,
+            }
         _leave(replay)
         if not whole:
             day = replay.clock.now().astimezone(weather.ZONE).date()
@@ -250,15 +265,14 @@ def _open(folder: Path, score: Score, stage: Stage, stack: ExitStack, *, port: i
     register(stage, items, clock.now(), own=score.hosts)
     stage.controls.register(clock.now())
     home = instance.folder()
-    collectors = Collectors(COLLECTORS, home / "keys", home / "data" / "collector", ahead_s=clock.ahead_s)
+    collectors = Collectors(COLLECTORS, home / "keys", home / "data" / "collector", ahead_s=lambda: replay.ahead_s())  # noqa: PLW0108 - it is made below
     stack.callback(collectors.stop)
     collecting.use(collectors)
     stack.callback(collecting.use, None)
     engine.use(InlineEngine(clock, slots=SLOTS))
     stack.callback(engine.use, None)
     replay = Replay(score, folder, stage, farm, clock, score.end(datetime.now(UTC)), collectors)
-    replay._weather_until(clock.now())  # noqa: SLF001 - what was broken when the play was left is broken again
-    farm.set_clock(clock.ahead_s())
+    replay.weather_until(clock.now())  # what was broken when the play was left is broken again
     if not going_on:
         _meet(replay)
     runs.reconcile()
@@ -289,7 +303,6 @@ def _meet(replay: Replay) -> None:
     from yunwei.runs import services as runs
 
     replay.clock.jump(weather.moment(replay.score.since, CONTACT))
-    replay.farm.set_clock(replay.clock.ahead_s())
     now = replay.clock.now()
     codes = list(Asset.objects.filter(endpoints__isnull=False).distinct().values_list("code", flat=True))
     runs.submit(
@@ -319,16 +332,18 @@ def _leave(replay: Replay) -> None:
     instance.set_clock(replay.clock.now() if behind else None)
 
 
-def cpu_s(replay: Replay) -> float:
-    """Seconds of processor time that this process, the farm and the collectors have used."""
-    total = time.process_time()
-    for pid in (replay.farm.pid, *replay.collectors.pids()):
-        words = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        total += (int(words[11]) + int(words[12])) / 100  # utime, stime in ticks of USER_HZ (proc_pid_stat(5))
-    return total
+def cpu_s(replay: Replay) -> dict[str, float]:
+    """Seconds of processor time that this process, the farm and the collectors (with what they started) have used."""
+    used = {"play": time.process_time(), "farm": 0.0, "collectors": 0.0}
+    for name, pids in (("farm", [replay.farm.pid]), ("collectors", replay.collectors.pids())):
+        for pid in pids:
+            words = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            # utime, stime, cutime, cstime in ticks of USER_HZ (proc_pid_stat(5))
+            used[name] += sum(int(word) for word in words[11:15]) / 100
+    return used
 
 
-def _show(replay: Replay, spent: dict[str, float], *, as_json: bool) -> None:
+def _show(replay: Replay, spent: dict[str, JSON], *, as_json: bool) -> None:
     from yunwei.cli.demo import show, summary
 
     told = summary(replay.clock.now())

@@ -14,13 +14,12 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
-from django.db.models import Count, Max
+from django.db import connection, transaction
+from django.db.models import Q
 
-from yunwei.contract.models import PlanVersion
 from yunwei.contract.schema import Folder
 from yunwei.duties import sources
-from yunwei.duties.models import CalendarYear, Occurrence, Register, State, TriggerEvent
+from yunwei.duties.models import Occurrence, Register, State
 from yunwei.duties.schedule import Due, occurrences
 from yunwei.duties.transitions import move
 from yunwei.kernel.i18n import _
@@ -53,9 +52,12 @@ def bring_up_to_date(now: datetime) -> int:
         _note_contract(folder, now)
         dues = occurrences(folder, sources.plans(), sources.events(), sources.calendar(), now)
         wanted = {due.key: _in_books(due, register) for due in dues if _belongs(due, register)}
-        rows = {(row.obligation, row.period): row for row in Occurrence.objects.all()}
+        known = set(Occurrence.objects.values_list("obligation", "period"))
+        # what lies behind us and is certain follows nothing any more: years of it need not be read again
+        alive = Q(due_at__isnull=True) | Q(due_at__gt=now) | Q(provisional=True)
+        rows = {(row.obligation, row.period): row for row in Occurrence.objects.filter(alive)}
         changed = (
-            _create([due for key, due in wanted.items() if key not in rows], now)
+            _create([due for key, due in wanted.items() if key not in known], now)
             + _follow([(row, wanted[key]) for key, row in rows.items() if key in wanted], now)
             + _withdraw([row for key, row in rows.items() if key not in wanted], now)
         )
@@ -63,12 +65,19 @@ def bring_up_to_date(now: datetime) -> int:
     return changed
 
 
+#: what the schedule depends on, in one statement: asked at every tick
+DEPENDS_ON = """SELECT
+    (SELECT COUNT(*) FROM duties_triggerevent), (SELECT MAX(id) FROM duties_triggerevent),
+    (SELECT COUNT(*) FROM contract_planversion), (SELECT MAX(decided_at) FROM contract_planversion),
+    (SELECT COUNT(*) FROM duties_calendaryear), (SELECT MAX(imported_at) FROM duties_calendaryear),
+    (SELECT COUNT(*) FROM duties_register), (SELECT MAX(opened_at) FROM duties_register),
+    (SELECT COUNT(*) FROM duties_occurrence)"""
+
+
 def _signature() -> object:
-    events = TriggerEvent.objects.aggregate(Count("id"), Max("id"))
-    plans = PlanVersion.objects.aggregate(Count("id"), Max("decided_at"))
-    years = CalendarYear.objects.aggregate(Count("year"), Max("imported_at"))
-    opened = tuple(Register.objects.values_list("contract", "opened_at"))
-    return sources.stamp(), events, plans, years, opened, Occurrence.objects.count()
+    with connection.cursor() as cursor:
+        cursor.execute(DEPENDS_ON)
+        return sources.stamp(), cursor.fetchone()
 
 
 def _next_midnight(folder: Folder, now: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -33,8 +34,9 @@ def contract_dir() -> Path:
 
 def stamp() -> Stamp:
     """Changes when a file of the contract folder does."""
-    files = sorted(contract_dir().glob("*.yaml"))
-    return tuple((f.name, (s := f.stat()).st_mtime_ns, s.st_size) for f in files)
+    with os.scandir(contract_dir()) as entries:  # asked many times a second: a glob costs ten times as much
+        files = [(e.name, (s := e.stat()).st_mtime_ns, s.st_size) for e in entries if e.name.endswith(".yaml")]
+    return tuple(sorted(files))
 
 
 def digests() -> dict[str, str]:

@@ -21,6 +21,8 @@ JSON = Any
 BUDGET_S, TOTAL_S = 45.0, 900.0
 #: assets of one job: small enough for progress and for many workers, large enough that controls cost nothing
 CHUNK = 250
+#: no share is smaller: below that the controls and the settling of a share cost more than its devices
+LEAST = 25
 
 
 def chunks(codes: Sequence[str], size: int = CHUNK) -> list[dict[str, JSON]]:
@@ -30,7 +32,7 @@ def chunks(codes: Sequence[str], size: int = CHUNK) -> list[dict[str, JSON]]:
         rows = Asset.objects.filter(code__in=codes[start : start + 500], retired_at__isnull=True)
         for code, zone in rows.values_list("code", "zone__code"):
             zones.setdefault(zone, []).append(code)
-    share = max(10, min(size, -(-len(codes) // 16)))
+    share = max(LEAST, min(size, -(-len(codes) // 16)))
     return [
         {"part": f"{zone}-{start // share:04d}", "zone": zone, "assets": sorted(assets)[start : start + share]}
         for zone, assets in sorted(zones.items())

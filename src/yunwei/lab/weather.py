@@ -31,7 +31,7 @@ HIDES = {
     "redfish": ("unauthorized", "unauthorized", "frozen", "half", "garbage"),
 }
 #: spells a month: things that break, devices that hide, devices that flap
-BROKEN, HIDDEN, FLAPPING = (9, 14), (2, 4), (0, 2)
+BROKEN, HIDDEN, FLAPPING = (9, 14), (1, 3), (0, 2)
 #: days that a break lasts until somebody has repaired it
 REPAIR_DAYS = (1, 1, 2, 2, 2, 3, 3, 4, 5, 7, 9, 14)
 #: no second spell of a device begins within so long of its first one

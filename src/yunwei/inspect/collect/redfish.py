@@ -158,13 +158,14 @@ async def collect(look: Look) -> DeviceResult:
                 vendor, tops = await _rollup(tree, root)
                 reading = judged(look, vendor, tree)
                 if look.target.profile == "deep" or not all_right(reading):
+                    reading = None  # more is read: judged anew below, also when that breaks off
                     await _deep(tree, root, tops)
         except TimeoutError:
             problem, detail = Reason.BUDGET, _("BMC 的时间预算已用完")
         except Trouble as error:
             problem, detail = error.reason, error.message
-        vendor = match(look, tree, root)
-        reading = judged(look, vendor, tree)
+        if reading is None:
+            reading = judged(look, match(look, tree, root), tree)
     if problem is None and tree.partial:
         problem = Reason.BUDGET if look.left() < 0.2 else Reason.PARTIAL
         detail = _("{n} 个资源没有读完").format(n=len(set(tree.partial)))
