@@ -160,6 +160,12 @@ def test_what_does_not_hold_is_named(client: Client, people, query: str):
     assert told["errors"][0]["where"][-1] == query.partition("=")[0]
 
 
+def test_a_misspelt_filter_is_refused_and_not_ignored(client: Client, people):
+    response = client.get("/api/v1/assets?zoen=ext", headers=key(people["a_manager"]))
+    assert response.status_code == 422
+    assert "zoen" in response.content.decode()
+
+
 def test_a_cursor_that_is_none_is_404(client: Client, people):
     response = client.get("/api/v1/assets?after=xyz", headers=key(people["a_manager"]))
     assert (response.status_code, response["Content-Type"]) == (404, "application/problem+json")

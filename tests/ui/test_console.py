@@ -41,7 +41,7 @@ class Walk:
 
 def name_of(address: str) -> str | None:
     """The page's name, None for what is no page of ours."""
-    path = address.split("?")[0].split("#")[0]
+    path = re.split("[?#]", address, maxsplit=1)[0]
     try:
         return resolve(path).url_name
     except Resolver404:

@@ -20,7 +20,7 @@ from ninja import Field, NinjaAPI, Schema
 from ninja import Path as PathParam
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer
-from pydantic import AfterValidator
+from pydantic import ValidationInfo, model_validator
 
 from yunwei.accounts import tokens
 from yunwei.accounts.models import Account
@@ -50,6 +50,19 @@ class PageOf(Schema, Generic[Row]):
 
     items: list[Row]
     next: str | None = None
+
+
+class Asked(Schema):
+    """The query of a list. A parameter that there is not is refused: a misspelt filter would show everything as if filtered."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, data: Any, info: ValidationInfo) -> Any:
+        request = (info.context or {}).get("request")
+        unknown = sorted(set(request.GET) - set(cls.model_fields)) if request is not None else []
+        if unknown:
+            raise ValueError(_("没有这个参数：{name}").format(name=unknown[0][:60]))
+        return data
 
 
 class Needs(HttpBearer):
@@ -94,7 +107,7 @@ def keyset(
 
 
 Limit = Field(50, ge=1, le=MAX_LIMIT, description="rows on a page")
-After = Field("", max_length=2000, description="cursor: `next` of the page before")
+After = Field("", max_length=2000, pattern=r"^[A-Za-z0-9_-]*$", description="cursor: `next` of the page before")
 
 
 def ndjson(rows: Iterable[Any], name: str) -> StreamingHttpResponse:
@@ -126,14 +139,8 @@ def problem(request: HttpRequest, status: int, detail: str = "", **more: Any) ->
     return response
 
 
-def _no_nul(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError(_("不能含有空字符"))
-    return text
-
-
 #: text that a database can hold (PostgreSQL has no NUL)
-Text = Annotated[str, AfterValidator(_no_nul)]
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 #: a number that a primary key can be
 Id = Annotated[int, PathParam(ge=1, le=2**63 - 1)]
 Code = Annotated[Text, PathParam(min_length=1, max_length=200)]

@@ -11,7 +11,7 @@ from ninja import Query, Router, Schema
 
 from yunwei.accounts.tokens import Scope
 from yunwei.assets.models import Asset, System
-from yunwei.ui.api import After, Code, Limit, Needs, PageOf, Text, account_of, keyset
+from yunwei.ui.api import After, Asked, Code, Limit, Needs, PageOf, Text, account_of, keyset
 from yunwei.ui.pages import READERS, TENANTS
 
 router = Router(tags=["assets"])
@@ -89,7 +89,7 @@ class SystemOut(Schema):
         return row.owner.code
 
 
-class AssetQuery(Schema):
+class AssetQuery(Asked):
     """Filters of the list."""
 
     zone: Text = ""
@@ -120,7 +120,7 @@ def asset(request: HttpRequest, code: Code) -> Asset:
     return found
 
 
-class SystemQuery(Schema):
+class SystemQuery(Asked):
     """Filters of the list."""
 
     after: Text = After

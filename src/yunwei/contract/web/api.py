@@ -15,7 +15,7 @@ from yunwei.accounts.tokens import Scope
 from yunwei.contract import openitems
 from yunwei.contract.schema import Obligation
 from yunwei.duties.models import Occurrence, State
-from yunwei.ui.api import After, Code, Id, Limit, Needs, PageOf, Text, keyset, ndjson
+from yunwei.ui.api import After, Asked, Code, Id, Limit, Needs, PageOf, Text, keyset, ndjson
 from yunwei.ui.context import contract_folder
 from yunwei.ui.pages import READERS
 
@@ -77,7 +77,7 @@ class OccurrenceOut(Schema):
     detail: str
 
 
-class OccurrenceQuery(Schema):
+class OccurrenceQuery(Asked):
     """Filters of the list."""
 
     obligation: Text = ""

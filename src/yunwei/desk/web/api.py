@@ -14,7 +14,7 @@ from yunwei.accounts.tokens import Scope
 from yunwei.assets.models import Asset
 from yunwei.desk import services
 from yunwei.desk.models import Entry, Ticket, TicketKind, TicketState
-from yunwei.ui.api import After, Code, Limit, Needs, PageOf, Text, account_of, keyset
+from yunwei.ui.api import After, Asked, Code, Limit, Needs, PageOf, Text, account_of, keyset
 from yunwei.ui.context import now
 from yunwei.ui.pages import PARTIES, READERS, TENANTS, VENDOR
 
@@ -47,7 +47,7 @@ class TicketOut(Schema):
         return row.requester.code if row.requester else None
 
 
-class TicketQuery(Schema):
+class TicketQuery(Asked):
     """Filters of the list."""
 
     state: TicketState | None = None

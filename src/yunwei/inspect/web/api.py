@@ -14,7 +14,7 @@ from ninja import Query, Router, Schema
 from yunwei.accounts.tokens import Scope
 from yunwei.inspect.models import DeviceSweep, Finding, FindingState
 from yunwei.runs.models import Run
-from yunwei.ui.api import After, Code, Id, Limit, Needs, PageOf, Text, keyset, ndjson
+from yunwei.ui.api import After, Asked, Code, Id, Limit, Needs, PageOf, Text, keyset, ndjson
 from yunwei.ui.pages import READERS
 
 router = Router(tags=["inspect"])
@@ -59,7 +59,7 @@ class FindingOut(Schema):
         return row.asset.code
 
 
-class SweepQuery(Schema):
+class SweepQuery(Asked):
     """Filters of the list."""
 
     procedure: Text = ""
@@ -67,7 +67,7 @@ class SweepQuery(Schema):
     limit: int = Limit
 
 
-class FindingQuery(Schema):
+class FindingQuery(Asked):
     """Filters of the list."""
 
     asset: Text = ""
