@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import get_resolver
 
 from yunwei.accounts import tokens
 from yunwei.accounts.models import Account, Organisation, Role, Token
@@ -33,6 +34,7 @@ def key(account: Account, *scopes: str, days: int = 1) -> dict[str, str]:
 
 def operations() -> Iterator[tuple[str, str, Needs]]:
     """(method, path, gate) of every operation."""
+    assert get_resolver().url_patterns  # the addresses are read: the API has all its routers
     for _prefix, router in API._routers:
         for path, view in router.path_operations.items():
             for operation in view.operations:
