@@ -75,18 +75,17 @@ def play(people: Mapping[str, Account], *, days: int = 30, devices: int = 24, na
     row = plans.propose(folder().plan, folder=folder(), by=people["b_manager"], now=before)
     plans.approve(row.version, by=people["a_manager"], now=before)
     duties.bring_up_to_date(before)
-    for i in range(days):
-        _day(FIRST + timedelta(days=i), i, assets, people)
+    for i in range(2, days, 6):
+        _ask(FIRST + timedelta(days=i), i, people)
     duties.bring_up_to_date(NOW)
+    for i in range(days):
+        _day(FIRST + timedelta(days=i), i, assets)
     duties.close_overdue(NOW)
     ledger.sequence(NOW)
 
 
-def _day(day: date, i: int, assets: list[Asset], people: Mapping[str, Account]) -> None:
-    duties.bring_up_to_date(at(day, 0, 5))
+def _day(day: date, i: int, assets: list[Asset]) -> None:
     _look(day, i, assets)
-    if i % 6 == 2:
-        _ask(day, i, people)
     rows = Occurrence.objects.filter(
         counts=True, state=State.DUE, due_at__gt=at(day, 0), due_at__lte=at(day, 0) + timedelta(days=1)
     )

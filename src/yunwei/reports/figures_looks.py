@@ -56,7 +56,7 @@ class Looks:
                 "passed": sum(s["passed"] for s in sweeps),
                 "failed": sum(s["failed"] for s in sweeps),
                 "causes": {c: causes.get(c, 0) for c in ("vendor", "client", "third", "unknown")},
-                "reasons": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+                "reasons": dict(sorted(reasons.items())),
             },
             "findings": {
                 "rows": told,

@@ -81,16 +81,16 @@ def cover(data: Mapping[str, JSON], of: Period, edition: int) -> list[Fact]:
 
 
 def nothing(data: Mapping[str, JSON]) -> bool:
-    """Whether the period left nothing behind at all."""
-    return not (
-        data["duties"]["obligations"] or data["sweeps"]["rows"] or data["findings"]["rows"] or data["tickets"]["rows"]
-    )
+    """Whether nothing happened in the period; what was open before may still be open."""
+    found, kinds = data["findings"], data["tickets"]["kinds"]
+    moved = found["opened"] + found["closed"] + sum(k["opened"] + k["closed"] for k in kinds.values())
+    return not (data["duties"]["obligations"] or data["sweeps"]["rows"] or moved)
 
 
 def answer(data: Mapping[str, JSON]) -> str:
     """The sentence that answers the period, with true numbers."""
     if nothing(data):
-        return _("本期没有数据：没有到期的义务，没有巡检，没有发现，没有工单")
+        return _("本期没有数据：没有到期的义务，没有巡检，没有新的发现和工单")
     s = data["duties"]["sum"]
     said = _(
         "本期应履行 {all} 项：按期履行 {kept} 项、迟延 {late} 项、未履行 {missed} 项、未能证明 {unproven} 项、免责 {exempt} 项"

@@ -14,7 +14,6 @@ from yunwei.reports.period import Period
 from yunwei.ui import words
 
 JSON = Any
-STATES = {**{s.value: s for s in TicketState}}
 
 
 def tickets(data: Mapping[str, JSON], of: Period) -> Section:
@@ -37,7 +36,7 @@ def _kinds(told: Mapping[str, JSON]) -> Block:
             say.count(n["closed"]),
             say.count(n["open"], "warn"),
         ]
-        for kind, n in told["kinds"].items()
+        for kind, n in ((k, told["kinds"][k]) for k in TicketKind.values)
     ]
     total = {k: sum(n[k] for n in told["kinds"].values()) for k in ("opened", "closed", "open")}
     rows.append(

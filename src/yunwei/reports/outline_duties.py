@@ -220,7 +220,7 @@ def _reasons(sweeps: Mapping[str, JSON]) -> Table:
     total = sum(sweeps["reasons"].values())
     rows = [
         [Cell(words.reason(r)), Cell(r, "mut"), say.count(n, "unp"), Cell(say.per_cent(n, total))]
-        for r, n in sweeps["reasons"].items()
+        for r, n in sorted(sweeps["reasons"].items(), key=lambda item: (-item[1], item[0]))
     ]
     rows.append([Cell(_("合计")), Cell(""), say.count(total, "unp"), Cell("")])
     return Table(
