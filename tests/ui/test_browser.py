@@ -12,7 +12,6 @@ from django.conf import settings as django_settings
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.ui import scene
-from yunwei.duties.web import today
 from yunwei.inspect.models import Finding
 
 pytestmark = [pytest.mark.component, pytest.mark.django_db(transaction=True)]
@@ -38,9 +37,8 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(chromium, live_server, contract, settings, monkeypatch) -> str:
+def site(chromium, live_server, contract, settings) -> str:
     """The platform as one server, its clock at the scene's moment, its day played."""
-    monkeypatch.setattr(today, "POLL_S", 1)
     offset = (scene.NOW - datetime.now(UTC)).total_seconds()
     settings.YUNWEI = {"demo": True, "clock": {"offset_s": offset}}
     assert django_settings.YUNWEI["demo"]
@@ -147,8 +145,7 @@ def test_a_refresh_comes_by_itself_and_leaves_the_reader_in_place(open_page):
     expect(page.locator("#faults")).to_contain_text("换了名字的风扇", timeout=15_000)
     assert page.locator("#heat-rows").evaluate("e => e.scrollLeft") == 120
     assert page.evaluate("document.activeElement.id") == "heat-rows"
-    expect(page.locator("[data-live]")).to_have_text("轮询")
-    assert page.locator("input#seen").count() == 1
+    expect(page.locator("[data-live-state]")).to_have_text("轮询")
     assert watched.wrong == []
 
 
@@ -156,9 +153,9 @@ def test_a_server_that_does_not_answer_is_not_shown_as_live(open_page):
     watched = open_page()
     page = watched.log_in()
     page.route("**/today/body*", lambda route: route.abort())
-    expect(page.locator("[data-live]")).to_have_text("已断开", timeout=15_000)
+    expect(page.locator("[data-live-state]")).to_have_text("已断开", timeout=15_000)
     page.unroute("**/today/body*")
-    expect(page.locator("[data-live]")).to_have_text("轮询", timeout=15_000)
+    expect(page.locator("[data-live-state]")).to_have_text("轮询", timeout=15_000)
 
 
 def test_the_end_of_a_session_leads_to_the_login(open_page):

@@ -160,7 +160,7 @@ def model(now: datetime) -> dict[str, Any]:
     known = {o.id: o for o in folder.obligations}
     open_ = waiting(known)
     proposed = list(PlanVersion.objects.filter(state=PlanState.PROPOSED).values_list("version", flat=True))
-    rows = day.open_rows(None)
+    rows = day.open_rows()
     sides = [side(c, folder, found, rows, plan, open_, len(proposed), now, zone) for c in BOTH]
     stones, today_at, ticks = year.milestones(folder, versions, now, zone)
     whole = worst(found.values())
@@ -174,6 +174,10 @@ def model(now: datetime) -> dict[str, Any]:
         "share": f"{100 * whole.kept / whole.settled:.1f}" if whole.settled else "—",
         "faults": faults[:WORST],
         "faults_all": len(faults),
+        "columns": [
+            (_("逾期"), "overdue", "bad"), (_("未履行"), "missed", "bad"), (_("未证明"), "unproven", "unp"),
+            (_("迟延"), "late", "warn"), (_("按期"), "kept", "ok"),
+        ],
         "sides": sides,
         "waiting": open_,
         "proposed": proposed,

@@ -152,7 +152,7 @@ class Line:
 
 def lines_of(
     folder: Folder, row: PlanVersion, changes: list[Change], given: Mapping[str, str]
-) -> list[tuple[str, list[Line]]]:
+) -> list[tuple[str, str, list[Line]]]:
     """The changes in three groups. `given` is the form as it was sent, so that nothing has to be typed again."""
     known = {o.id: o for o in folder.obligations}
     events = {e.id: e.title_en if words.english() else e.title for e in folder.event_details}
@@ -172,7 +172,7 @@ def lines_of(
             )
         )  # fmt: skip
     titles = {"lines": _("义务的频次、期限与条件"), "limits": _("阈值"), "assets": _("资产基线")}
-    return [(titles[name], found) for name, found in groups.items() if found]
+    return [(name, titles[name], found) for name, found in groups.items() if found]
 
 
 def _numbers(row: PlanVersion) -> dict[str, int | None]:
@@ -207,7 +207,7 @@ def one(request: HttpRequest, version: int) -> HttpResponse:
         "row": row,
         "tone": terms.PLAN_TONES[PlanState(row.state)],
         "groups": groups,
-        "loosened": sum(line.loosens for _title, lines in groups for line in lines),
+        "loosened": sum(line.loosens for _name, _title, lines in groups for line in lines),
         "count": len(changes),
         "open": row.state == PlanState.PROPOSED,
         "decides": decides and row.state == PlanState.PROPOSED,

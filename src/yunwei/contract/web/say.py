@@ -39,6 +39,21 @@ SELECTED = {
 }
 
 
+#: free terms that the procedures of this house know; others are said as they are
+TERMS = {
+    "max_age_minutes": gettext_lazy("数据不旧于 {v} 分钟"),
+    "budget_s": gettext_lazy("每台至多 {v} 秒"),
+    "profile": gettext_lazy("深度 {v}"),
+    "sample_minutes": gettext_lazy("每 {v} 分钟采样"),
+    "warn_days": gettext_lazy("提前 {v} 天提醒"),
+    "respond_minutes": gettext_lazy("响应（分钟）{v}"),
+    "recover_hours": gettext_lazy("恢复（小时）{v}"),
+    "report_hours_after_recovery": gettext_lazy("恢复后 {v} 小时内报告"),
+    "hours": gettext_lazy("时间 {v}"),
+    "slots": gettext_lazy("按 {v} 统计"),
+}
+
+
 def place(change: Change, known: Mapping[str, Obligation]) -> tuple[str, str, str, str]:
     """Group (lines, limits, assets), obligation, field, and the name of what changes."""
     if change.where.startswith("limit "):
@@ -58,7 +73,7 @@ def place(change: Change, known: Mapping[str, Obligation]) -> tuple[str, str, st
 def field(name: str) -> str:
     """A field's name; of free terms their own."""
     if name.startswith("terms."):
-        return _("条件 {name}").format(name=name.removeprefix("terms."))
+        return _("条件")
     return str(FIELDS.get(name, name))
 
 
@@ -77,7 +92,14 @@ def value(found: Any, name: str, events: Mapping[str, str]) -> str | None:
             f"{word} {_plain(found[key])}" for key, word in SELECTED.items() if found.get(key)
         ),
     }
+    if name.startswith("terms."):
+        return term(name.removeprefix("terms."), found)
     return ways[name]() if name in ways else _plain(found)
+
+
+def term(name: str, found: Any) -> str:
+    """A free term with its value."""
+    return str(TERMS[name]).format(v=_plain(found)) if name in TERMS else f"{name} {_plain(found)}"
 
 
 def deadline(found: Deadline, events: Mapping[str, str]) -> str:
@@ -94,7 +116,7 @@ def line(found: PlanLine, events: Mapping[str, str]) -> str:
         duty_terms.cadence(found.cadence) if found.cadence else "",
         deadline(found.deadline, events) if found.deadline else "",
         _("覆盖 {n} %").format(n=found.coverage_target) if found.coverage_target != 100 else "",
-        _plain(found.terms) if found.terms else "",
+        *(term(name, said) for name, said in found.terms.items()),
         found.note,
     ]
     return " · ".join(part for part in parts if part) or _("无数字")
@@ -111,7 +133,7 @@ def limit(found: Mapping[str, Any]) -> str:
 
 def _plain(found: Any) -> str:
     if isinstance(found, Mapping):
-        return " ".join(f"{k}={_plain(v)}" for k, v in found.items())
+        return " ".join(f"{k} {_plain(v)}" for k, v in found.items())
     if isinstance(found, (list, tuple)):
         return " ".join(_plain(v) for v in found)
     return str(found)

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 from yunwei.contract import openitems
 from yunwei.contract.schema import ApprovedPlan, Folder, Instalment, Kind, Obligation
-from yunwei.desk.models import Ticket
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State, TriggerEvent
 from yunwei.duties.web.looked import Sweep
 from yunwei.ui import words
@@ -102,16 +101,9 @@ def _event() -> Q:
     return Q(period__startswith="event:")
 
 
-def open_rows(department: int | None) -> list[Occurrence]:
-    """What an event started and nobody finished, and what is about money: one query; two for a department.
-
-    A department sees the clocks of its own tickets and nothing of the parties' money.
-    """
-    clock = _event() & Q(state__in=(*OPEN, State.MISSED))
-    wanted = clock | Q(kind=Kind.PAY.value)
-    if department is not None:
-        events = Ticket.objects.filter(requester=department, event__isnull=False).order_by("-id")
-        wanted = clock & Q(period__in=[f"event:{pk}" for pk in events.values_list("event", flat=True)[:MANY]])
+def open_rows() -> list[Occurrence]:
+    """What an event started and nobody finished, and what is about money: one query."""
+    wanted = (_event() & Q(state__in=(*OPEN, State.MISSED))) | Q(kind=Kind.PAY.value)
     return list(Occurrence.objects.filter(wanted).order_by("due_at", "id")[:MANY])
 
 

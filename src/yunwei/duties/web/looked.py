@@ -46,7 +46,8 @@ class Blind:
 
     reason: str
     count: int
-    names: str
+    names: list[str]
+    more: bool
 
 
 @dataclass(slots=True)
@@ -136,8 +137,7 @@ def _blind(reasons: Mapping[str, int], named: Sequence[Sequence[str]]) -> list[B
     out = []
     for reason, n in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
         codes = [str(code) for code, why, *_detail in named if why == reason]
-        names = " ".join(codes[:NAMED]) + (" …" if n > NAMED and codes else "")
-        out.append(Blind(words.reason(reason), n, names))
+        out.append(Blind(words.reason(reason), n, codes[:NAMED], n > NAMED and bool(codes)))
     return out
 
 
@@ -145,10 +145,12 @@ def _blind(reasons: Mapping[str, int], named: Sequence[Sequence[str]]) -> list[B
 class Fault:
     """One open finding and the ticket it has."""
 
+    pk: int
     severity: str
     at: str
     title: str
     note: str
+    number: str  # of its ticket
     ticket: str
     evidence: int | None
 
@@ -162,18 +164,19 @@ def faults(now: datetime, zone: ZoneInfo) -> tuple[list[Fault], int]:
         .order_by("severity", "-opened_at", "id")[:FAULTS]
     )
     tickets = {
-        (asset, component): f"{number} {TicketState(state).label}"
+        (asset, component): (number, f"{number} {TicketState(state).label}")
         for asset, component, number, state in Ticket.objects.filter(
             kind=TicketKind.FAULT, closed_at__isnull=True, asset__in=[f.asset_id for f in found]
         ).values_list("asset", "component", "number", "state")
     }
     rows = [
         Fault(
+            f.pk,
             f.severity,
             words.when(f.opened_at, now, zone),
             f"{f.asset.name} · {f.name}",
             words.finding(f),
-            tickets.get((f.asset_id, f.component), ""),
+            *tickets.get((f.asset_id, f.component), ("", "")),
             f.evidence,
         )
         for f in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,11 +54,14 @@ def _rows(request: HttpRequest) -> QuerySet[Occurrence]:
     )
 
 
+def numbers_of(rows: Iterable[Any]) -> dict[int, int]:
+    """The ledger numbers of what has evidence, by intake; one statement."""
+    ids = [row.evidence for row in rows if row.evidence is not None]
+    return dict(Entry.objects.filter(intake_id__in=ids).values_list("intake_id", "seq"))
+
+
 def _attach(rows: list[Any]) -> None:
-    """Ledger numbers, in one statement."""
-    numbers = dict(
-        Entry.objects.filter(intake_id__in=[r.evidence for r in rows if r.evidence]).values_list("intake_id", "seq")
-    )
+    numbers = numbers_of(rows)
     for row in rows:
         row.number = numbers.get(row.evidence)
 
@@ -225,6 +229,9 @@ def title_of(duty: Obligation, standing: Standing) -> list[tuple[str, str]]:
         "missed": (standing.missed, "bad" if standing.missed else "mut"),
     }  # fmt: skip
     text = _("{title}：已结 {n} 期，按期 {kept}、迟延 {late}、未证明 {unproven}、未履行 {missed}")
+    if standing.overdue:
+        text += _("；{overdue} 期逾期未办")
+        values["overdue"] = (standing.overdue, "bad")
     return words.pieces(text, values)
 
 
@@ -240,6 +247,7 @@ def obligation(request: HttpRequest, code: str) -> HttpResponseBase:
     zone = ZoneInfo(folder.contract.timezone)
     standing = standings(now, code).get(code, NOTHING)
     clauses = {c.id: c for c in folder.clauses}
+    open_ = waiting({code: duty}, Q(occurrence__obligation=code))
     context = {
         "here": "obligations",
         "duty": duty,
@@ -251,7 +259,8 @@ def obligation(request: HttpRequest, code: str) -> HttpResponseBase:
         "manual": manual(duty),
         "never": never_due(duty),
         "heat": year.heat(folder, plan, now, zone, code),
-        "waiting": waiting({code: duty}, Q(occurrence__obligation=code)),
+        "waiting": open_,
+        "numbers": numbers_of([*open_.proofs, *open_.claims, *open_.disputes]),
         "side": side_of(request.user),
         "answering_proof": answering_proof,
         "answering_claim": answering_claim,

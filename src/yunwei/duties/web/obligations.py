@@ -62,21 +62,32 @@ def rows_of(folder: Folder, plan: ApprovedPlan | None, found: Mapping[str, Stand
 
 def _limit(row: Row) -> str:
     said, owner = terms.deadline(row.duty, row.line)
-    return f"{said}（{owner}）" if said else str(row.duty.vague)
+    return f"{said}（{owner}）" if said else _vague(row, "limit")
+
+
+def _vague(row: Row, of: str) -> str:
+    """The contract's vague word, where it stands for the number that is asked for: how often, or how soon."""
+    return row.duty.vague if ("limit" if row.duty.trigger else "when") == of else ""
+
+
+def _cell(said: str, owner: str, vague: str) -> Any:
+    """What is said, whose number it is, and the contract's own vague word."""
+    word = Markup(' <q class="vague" lang="zh" title="{}">{}</q>').format(_("合同的用语"), vague) if vague else ""
+    if not said:
+        return word or cells.NOTHING
+    return Markup('<span>{}<small class="mut">{}{}</small></span>').format(said, owner, word)
 
 
 def _limit_cell(row: Row) -> Any:
-    said, owner = terms.deadline(row.duty, row.line)
-    if said:
-        return Markup('<span>{}<small class="mut">{}</small></span>').format(said, owner)
-    if row.duty.vague:
-        return Markup('<q class="vague" lang="zh">{}</q>').format(row.duty.vague)
-    return cells.NOTHING
+    return _cell(*terms.deadline(row.duty, row.line), _vague(row, "limit"))
 
 
 def _when_cell(row: Row) -> Any:
-    said, owner = terms.when(row.duty, row.line, row.event)
-    return Markup('<span>{}<small class="mut">{}</small></span>').format(said, owner)
+    return _cell(*terms.when(row.duty, row.line, row.event), _vague(row, "when"))
+
+
+def _word(said: object) -> Any:
+    return Markup('<span class="nw">{}</span>').format(said)
 
 
 def _how(row: Row) -> str:
@@ -90,10 +101,10 @@ def _title_cell(row: Row) -> Any:
 COLUMNS = (
     Column("title", gettext_lazy("义务"), lambda r: f"{r.duty.id} {r.title}", _title_cell, kind="lead"),
     Column("owes", gettext_lazy("责任方"), lambda r: words.party(r.duty.owes)),
-    Column("kind", gettext_lazy("种类"), lambda r: terms.KINDS[r.duty.kind]),
+    Column("kind", gettext_lazy("种类"), lambda r: terms.KINDS[r.duty.kind], lambda r: _word(terms.KINDS[r.duty.kind])),
     Column("when", gettext_lazy("何时"), lambda r: " ".join(terms.when(r.duty, r.line, r.event)), _when_cell),
     Column("limit", gettext_lazy("期限"), _limit, _limit_cell),
-    Column("how", gettext_lazy("怎么证明"), _how),
+    Column("how", gettext_lazy("怎么证明"), _how, lambda r: _word(_how(r))),
     Column("state", gettext_lazy("状态"), lambda r: r.word, lambda r: cells.state(_tone(r), r.word)),
     Column(
         "said", gettext_lazy("本合同期"), lambda r: r.standing.said,

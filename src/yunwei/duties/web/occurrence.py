@@ -24,7 +24,7 @@ from yunwei.duties.models import Occurrence, State, TriggerEvent
 from yunwei.duties.proofs import EXCUSABLE, UNSETTLED, manual
 from yunwei.duties.schedule import anchors_of, count
 from yunwei.duties.web import acts, terms
-from yunwei.duties.web.obligation import due, duty_of, period_name, state_cell
+from yunwei.duties.web.obligation import due, duty_of, numbers_of, period_name, state_cell
 from yunwei.duties.web.pending import answering_claim, answering_proof, may_state, side_of
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.explain import explain, weekday_name
@@ -165,11 +165,6 @@ def facts(folder: Folder, row: Occurrence, event: TriggerEvent | None) -> list[t
     return out
 
 
-def _numbers(row: Occurrence, parts: list[Any]) -> dict[int, int]:
-    ids = [p.evidence for p in (row, *parts) if p.evidence is not None]
-    return dict(Entry.objects.filter(intake_id__in=ids).values_list("intake_id", "seq"))
-
-
 def offers(account: Any, duty: Obligation, row: Occurrence) -> dict[str, Any]:
     """Which forms this account is offered; the services decide once more."""
     mine = may_state(account, row)
@@ -236,7 +231,7 @@ def model(request: HttpRequest, row: Occurrence, problem: str) -> dict[str, Any]
         "deadline": explained(folder, duty, row),
         "tickets": list(Ticket.objects.filter(event=event).order_by("id")[:5]) if event else [],
         "history": history(row),
-        "numbers": _numbers(row, parts),
+        "numbers": numbers_of([row, *parts]),
         "offers": offers(request.user, duty, row),
         "side": side_of(request.user),
         "problem": problem,

@@ -71,7 +71,7 @@ def when(obligation: Obligation, line: PlanLine | None, event: str) -> tuple[str
     """How often or after what event, and whose number that is ("" for an event)."""
     found = obligation.cadence or (line.cadence if line else None)
     if obligation.trigger:
-        return _("{event} 之后").format(event=event), ""
+        return _("{event}之后").format(event=event), ""
     if found:
         return cadence(found), basis(found.basis)
     if obligation.kind is Kind.CONTINUOUS:

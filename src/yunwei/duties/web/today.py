@@ -5,7 +5,6 @@ The number of SQL statements is fixed whatever the tables hold (tests/ui/test_to
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,6 @@ from django.db.models import Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from yunwei.accounts.models import Account, Role
 from yunwei.contract import openitems, period, plans
 from yunwei.contract.schema import ApprovedPlan, Folder
 from yunwei.duties.web import day, looked, year
@@ -30,8 +28,6 @@ from yunwei.ui.pages import home_of
 
 #: rows a card shows
 LOG, ITEMS = 10, 6
-#: seconds between two looks of the page for something new
-POLL_S = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +90,12 @@ def _open_items(folder: Folder) -> dict[str, Any]:
     return {
         "all": len(items),
         "by": [(words.party(who), sum(i.owner == who for i in items)) for who in ("A", "B", "AB")],
-        "rows": [(i.clause, i.title_en if words.english() else i.title, words.party(i.owner)) for i in items[:ITEMS]],
+        "rows": [(i.clause, i.title_en if words.english() else i.title, words.party(i.owner), i.id) for i in items[:ITEMS]],
     }
 
 
-def model(now: datetime, department: int | None = None) -> dict[str, Any]:
-    """Everything the page shows. A department (需求单位) sees the duties and the clocks of its own tickets; equipment,
-    faults, ledger lines and money are for the parties and those who check them."""
-    inside = department is None
+def model(now: datetime) -> dict[str, Any]:
+    """Everything the page shows."""
     folder = contract_folder()
     zone = ZoneInfo(folder.contract.timezone)
     start = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -109,19 +103,17 @@ def model(now: datetime, department: int | None = None) -> dict[str, Any]:
     versions = plans.approved_versions()
     plan = _in_force(versions, now, zone)
     counts = day.counts_of(now, start, end)
-    rows = day.open_rows(department)
+    rows = day.open_rows()
     duties, duties_all = day.duties(folder, now, start, end, zone)
     clocks = day.clocks(folder, rows, plan, now, zone)
     sweep = looked.sweep_of(start, end)
-    faults, faults_all = looked.faults(now, zone) if inside else ([], 0)
+    faults, faults_all = looked.faults(now, zone)
     stones, today_at, ticks = year.milestones(folder, versions, now, zone)
     slices, figure, caption = year.ring_of(counts)
     span = period.duty_span(folder.contract)
     today = start.date()
     return {
         "now": now,
-        "poll_s": POLL_S,
-        "inside": inside,
         "sentence": day.sentence(counts, sweep),
         "date_line": words.date_line(today, (today - span.start).days + 1, (span.end - span.start).days + 1),
         "plan": plan,
@@ -137,7 +129,7 @@ def model(now: datetime, department: int | None = None) -> dict[str, Any]:
         "heat": year.heat(folder, plan, now, zone),
         "faults": faults,
         "faults_all": faults_all,
-        "log": log_lines(now, zone) if inside else [],
+        "log": log_lines(now, zone),
         "health": health(now),
         "stones": stones,
         "today_at": today_at,
@@ -149,28 +141,13 @@ def model(now: datetime, department: int | None = None) -> dict[str, Any]:
     }
 
 
-def _department(request: HttpRequest) -> int | None:
-    """The organisation of a department's user; None for everybody else."""
-    account = request.user
-    return account.organisation_id if isinstance(account, Account) and account.role == Role.TENANT else None
-
-
 def today(request: HttpRequest) -> HttpResponse:
-    """The page; who has another first page goes there."""
+    """The page; who has another first page (a department, an officer) goes there."""
     if (home := home_of(request.user)) != "today":
         return redirect(home)
-    return page(request, "duties/today.jinja", model(now_of_instance(), _department(request)), here="today")
+    return page(request, "duties/today.jinja", model(now_of_instance()), here="today")
 
 
 def body(request: HttpRequest) -> HttpResponse:
-    """Its changing part, fetched again every few seconds under the same permission check.
-
-    The reader sends the mark of what it shows; nothing changed is 204, so that focus and selection stay where they are.
-    """
-    seen = model(now_of_instance(), _department(request))
-    response = page(request, "duties/today_body.jinja", seen, here="today")
-    mark = hashlib.sha256(response.content).hexdigest()[:16]
-    if request.GET.get("seen") == mark:
-        return HttpResponse(status=204)
-    response.content += f'<input type="hidden" name="seen" id="seen" value="{mark}">'.encode()
-    return response
+    """Its changing part, fetched again when something of it changed, under the same permission check."""
+    return page(request, "duties/today_body.jinja", model(now_of_instance()), here="today")
