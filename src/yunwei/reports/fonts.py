@@ -7,6 +7,7 @@ nearest face there is. What was taken is recorded with its file's digest, becaus
 from __future__ import annotations
 
 import os
+import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
+from fontTools.ttLib import TTFont, TTLibError, sfnt
 
 from yunwei.gm import sm3
 from yunwei.reports.errors import ReportError
@@ -49,6 +51,19 @@ STACKS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 #: the face made for the role itself: the title's 小标宋 is a bold cut, so a serif that stands in for it is taken bold
 HEAVY = frozenset({"xiaobiaosong"})
+#: what reading a file that is no font may raise (struct.error and TTLibError are plain Exceptions, caught by name)
+BROKEN = (
+    OSError,
+    LookupError,
+    ArithmeticError,
+    ValueError,
+    AssertionError,
+    AttributeError,
+    TypeError,
+    MemoryError,
+    struct.error,
+    TTLibError,
+)
 #: what OS/2 fsType says when a font may not be embedded in documents at all (OpenType, OS/2: bit 1 alone)
 RESTRICTED = 0x0002
 
@@ -113,16 +128,15 @@ def faces(instance: Path | None) -> list[Face]:
 
 @lru_cache(maxsize=2 * MOST_FILES)
 def _faces(path: str, _mtime: int, _size: int, own: bool) -> tuple[Face, ...]:
-    from fontTools.ttLib import TTFont, TTLibError, sfnt
-
     out = []
     try:
         with Path(path).open("rb") as f:
             count = sfnt.readTTCHeader(f).numFonts if f.read(4) == b"ttcf" and f.seek(0) == 0 else 1
         for index in range(count):
-            with TTFont(path, fontNumber=index, lazy=True) as font:
+            # our own handle: one that fontTools opened stays open when it finds the file broken
+            with Path(path).open("rb") as f, TTFont(f, fontNumber=index, lazy=True) as font:
                 out.append(_face(font, path, index, own))
-    except (TTLibError, OSError, ValueError, KeyError, AssertionError, IndexError, AttributeError, TypeError):
+    except BROKEN:
         return ()  # broken or hostile: not a font to us
     return tuple(out)
 
@@ -202,9 +216,7 @@ def record(chosen: Mapping[str, Chosen]) -> dict[str, dict[str, Any]]:
 
 @lru_cache(maxsize=16)
 def _coverage(path: str, index: int, _mtime: int) -> frozenset[int]:
-    from fontTools.ttLib import TTFont
-
-    with TTFont(path, fontNumber=index, lazy=True) as font:
+    with Path(path).open("rb") as f, TTFont(f, fontNumber=index, lazy=True) as font:
         return frozenset(font.getBestCmap() or ())
 
 

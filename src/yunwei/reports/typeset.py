@@ -60,11 +60,16 @@ class Press:
     def __init__(self, chosen: Mapping[str, fonts.Chosen]) -> None:
         self.chosen = chosen
         self._staged = fonts.Staged(chosen)
-        folder = Path(self._staged.__enter__())
-        self._fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(folder)])
-        known = {(Path(f.path or "").resolve(), f.index): f.family for f in self._fonts.fonts()}
-        self.families = {role: self._family(c, known) for role, c in chosen.items()}
-        self._printed = Printed(frozenset[int]().union(*(fonts.coverage(c.face) for c in chosen.values())))
+        try:
+            folder = self._staged.__enter__()
+            self._fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder])
+            known = {(Path(f.path or "").resolve(), f.index): f.family for f in self._fonts.fonts()}
+            self.families = {role: self._family(c, known) for role, c in chosen.items()}
+            every = frozenset[int]().union(*(fonts.coverage(c.face) for c in chosen.values()))
+            self._printed = Printed(every)
+        except BaseException:
+            self._staged.__exit__()
+            raise
 
     def __enter__(self) -> Press:
         return self
