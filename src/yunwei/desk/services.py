@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext as _
 
 from yunwei.accounts.models import Account, Organisation, PartyOf, Role
@@ -308,9 +308,11 @@ def _answer_proofs(
 
 
 def clocks_of(events: Sequence[int]) -> dict[int, list[Occurrence]]:
-    """The clocks of many tickets in one statement, by the id of the event that started them."""
-    rows = Occurrence.objects.filter(period__in=[f"event:{pk}" for pk in events]).order_by("due_at", "id")
+    """The clocks of many tickets in one statement, by the id of the event that started them; each with `stated`, when the
+    proof that waits for an answer was stated."""
+    waiting = ManualProof.objects.filter(occurrence=OuterRef("pk"), confirmed__isnull=True).values("stated_at")[:1]
+    rows = Occurrence.objects.filter(period__in=[f"event:{pk}" for pk in events]).annotate(stated=Subquery(waiting))
     found: dict[int, list[Occurrence]] = {}
-    for row in rows:
+    for row in rows.order_by("due_at", "id"):
         found.setdefault(int(row.period.removeprefix("event:")), []).append(row)
     return found

@@ -80,7 +80,8 @@ class Clock:
     left: str  # the figure: what is left, by how much it is over, or how it ended
     due: str
     used: float
-    running: bool
+    running: bool  # it still asks for something
+    stated: bool  # said to be done, waiting for the other side
     note: str
     proofs: Sequence[Proof] = ()
     may_state: bool = False
@@ -115,6 +116,7 @@ def clock(row: Occurrence, w: World, stated: datetime | None = None) -> Clock | 
         due=words.due(row.due_at, w.now, w.zone) if row.due_at else "—",
         used=used,
         running=row.state in RUNNING,
+        stated=row.state in RUNNING and stated is not None,
         note="" if row.counts else _("不计分"),
     )
 
@@ -215,8 +217,10 @@ def overdue(now: datetime) -> QuerySet[Occurrence, int]:
     )
 
 
-def most_urgent(rows: Sequence[Occurrence], w: World) -> Clock | None:
-    """The clock a list shows: the one that runs out first, or how the last one ended."""
-    running = [r for r in rows if r.state in RUNNING and r.due_at is not None]
-    row = running[0] if running else rows[-1] if rows else None
-    return clock(row, w) if row is not None else None
+def most_urgent(rows: Iterable[Occurrence], w: World) -> Clock | None:
+    """The clock a list shows: the one that runs out first, else one that waits for the other side, else how the last one
+    ended. `rows` as `services.clocks_of` gives them."""
+    found = [one for row in rows if (one := clock(row, w, row.stated)) is not None]  # type: ignore[attr-defined]
+    running = [one for one in found if one.running and one.row.due_at is not None]
+    first = sorted(running, key=lambda one: (one.stated, not one.row.counts))
+    return first[0] if first else found[-1] if found else None

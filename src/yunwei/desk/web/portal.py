@@ -17,13 +17,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from yunwei.accounts.models import Account
+from yunwei.accounts.models import Account, PartyOf
 from yunwei.assets.models import Asset, System
 from yunwei.desk import services as desk
-from yunwei.desk.models import Entry, Ticket, TicketState
+from yunwei.desk.models import Entry, Ticket, TicketKind, TicketState
 from yunwei.desk.services import TITLE
 from yunwei.desk.web import clocks, history, opening, speaking
 from yunwei.desk.web.ticket import GIVEN, act, fetched, moves_of, viewer_of
@@ -46,6 +46,8 @@ MOST = 500
 #: the department's own turn
 MINE = (TicketState.RESOLVED, TicketState.WAITING, TicketState.REJECTED)
 FIELDS = ("kind", "title", "body", "system", "wanted")
+#: what asks to be looked at first
+WORST = ("bad", "unp", "ok", "mut")
 #: what a verdict means to somebody who does not know our words; not looked at is not fine
 VERDICTS = {
     "fail": ("bad", gettext_lazy("发现故障")),
@@ -107,10 +109,10 @@ def systems(viewer: Account) -> list[Place]:
     made = [_place(system.name, system.mlps_level, by_system[system.pk]) for system in own]
     if by_system.get(None):
         made.append(_place(_("未归入系统的主机与设备"), None, by_system[None]))
-    return made
+    return sorted(made, key=lambda place: WORST.index(place.tone))
 
 
-def _thing(asset: Any, in_hand: Mapping[int | None, str]) -> Thing:
+def _thing(asset: Any, in_hand: Mapping[Any, str]) -> Thing:
     standing = getattr(asset, "standing", None)
     sweep: DeviceSweep | None = standing.sweep if standing is not None else None
     tone, word = VERDICTS[sweep.verdict if sweep is not None else ""]
@@ -126,20 +128,19 @@ def _thing(asset: Any, in_hand: Mapping[int | None, str]) -> Thing:
 
 
 def _place(name: str, level: int | None, things: list[Thing]) -> Place:
-    order = ["bad", "unp", "ok"]
-    things.sort(key=lambda t: (order.index(t.tone), t.name))
+    things.sort(key=lambda t: (WORST.index(t.tone), t.name))
     by = Counter(t.tone for t in things)
     seen = max((t.seen for t in things if t.seen is not None), default=None)
     if not things:
         return Place(name, level, "mut", _("没有登记主机或设备"), things, None)
     parts = []
     if by["bad"]:
-        parts.append(ngettext("{n} 台发现故障", "{n} 台发现故障", by["bad"]).format(n=by["bad"]))
+        parts.append(_("{n} 台发现故障").format(n=by["bad"]))
     if by["unp"]:
-        parts.append(ngettext("{n} 台没能看清", "{n} 台没能看清", by["unp"]).format(n=by["unp"]))
+        parts.append(_("{n} 台没能看清").format(n=by["unp"]))
     if by["ok"]:
-        parts.append(ngettext("{n} 台正常", "{n} 台正常", by["ok"]).format(n=by["ok"]))
-    tone = next(t for t in order if by[t])
+        parts.append(_("{n} 台正常").format(n=by["ok"]))
+    tone = next(t for t in WORST if by[t])
     return Place(name, level, tone, _("、").join(parts), things, seen)
 
 
@@ -174,7 +175,7 @@ def model(viewer: Account) -> dict[str, Any]:
         mine(viewer).filter(closed_at__isnull=True).exclude(state__in=MINE).order_by("opened_at", "id")[:SHOWN]
     )
     done = list(mine(viewer).filter(closed_at__isnull=False).order_by("-closed_at", "-id")[:5])
-    attach_clocks([*turn, *running, *done], at)
+    attach_clocks([*turn, *running, *done], at, PartyOf.B)  # 甲方 and 乙方 answer to each other, 乙方 to it
     places = systems(viewer)
     intakes = [t.intake for place in places for t in place.things]
     rows = [*turn, *running, *done]
@@ -291,8 +292,8 @@ LISTING = Listing(
     name="portal-tickets",
     rows=_rows,
     columns=(
-        Column("number", gettext_lazy("编号"), lambda t: t.number, None, "lead"),
-        Column("title", gettext_lazy("事项"), lambda t: t.title, lambda t: cells.name(t.title, note=t.system or ""), "wide"),
+        Column("title", gettext_lazy("事项"), lambda t: t.title, lambda t: cells.name(t.title), "lead"),
+        Column("number", gettext_lazy("编号"), lambda t: t.number, lambda t: cells.name(t.number, note=t.system or "")),
         Column("state", gettext_lazy("进展"), lambda t: speaking.PLAIN[t.state], lambda t: cells.state(speaking.TONE[t.state], speaking.PLAIN[t.state])),
         Column("clock", gettext_lazy("时限"), lambda t: f"{t.clock.left}（{t.clock.rule}）" if t.clock else "", clock_cell, "clock"),
         Column("opened", gettext_lazy("提出"), lambda t: t.opened_at, lambda t: cells.stamp(t.opened_at)),
@@ -304,7 +305,7 @@ LISTING = Listing(
         Filter("state", gettext_lazy("进展"), _state, lambda: [("open", _("在办")), ("turn", _("等您办理")), ("done", _("已办结"))]),
     ),
     link=lambda t: reverse("portal-ticket", args=[t.number]),
-    attach=lambda rows: attach_clocks(rows, now()),
+    attach=lambda rows: attach_clocks(rows, now(), PartyOf.B),
 )  # fmt: skip
 
 
@@ -314,7 +315,7 @@ def tickets(request: HttpRequest) -> HttpResponseBase:
     def answer(shown: Shown) -> str:
         if not shown.total:
             return _("没有符合筛选条件的申请") if shown.chosen else _("还没有提出过申请")
-        return ngettext("共 {n} 项申请", "共 {n} 项申请", shown.total).format(n=shown.total)
+        return _("共 {n} 项申请").format(n=shown.total)
 
     return show(request, LISTING, answer, template="desk/portal_tickets.jinja")
 
@@ -335,7 +336,7 @@ def _one(ticket: Ticket, viewer: Account) -> dict[str, Any]:
     lines, more = history.lines(ticket, rows, viewer)
     facts = [
         (_("编号"), ticket.number),
-        (_("类型"), speaking.KINDS_PLAIN[ticket.kind][0]),  # type: ignore[index]
+        (_("类型"), speaking.KINDS_PLAIN[TicketKind(ticket.kind)][0]),
         (_("系统"), ticket.system.name if ticket.system else ""),
         (_("提出"), cells.stamp(ticket.opened_at)),
         (_("希望完成"), str(ticket.wanted_on or "")),

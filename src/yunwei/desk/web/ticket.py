@@ -80,7 +80,8 @@ def _ticket(number: str) -> Ticket:
 def sentence(ticket: Ticket, of: list[clocks.Clock]) -> list[tuple[str, str]]:
     """Where the ticket stands, and the clock that runs out first."""
     state = str(ticket.get_state_display())
-    running = next((c for c in of if c.running and c.row.due_at is not None), None)
+    asking = [c for c in of if c.running and not c.stated and c.row.due_at is not None]
+    running = next((c for c in asking if c.row.counts), asking[0] if asking else None)
     if ticket.closed_at is not None or running is None:
         return [(ticket.title, ""), (" · ", ""), (state, speaking.TONE[ticket.state])]
     values = {
@@ -89,7 +90,7 @@ def sentence(ticket: Ticket, of: list[clocks.Clock]) -> list[tuple[str, str]]:
         "duty": (running.title, ""),
         "left": (running.left, running.tone),
     }
-    return words.pieces(_("{title} · {state}，{duty}{left}"), values)
+    return words.pieces(_("{title} · {state}，{duty} {left}"), values)
 
 
 def facts(ticket: Ticket, viewer: Account) -> list[tuple[Any, Any]]:

@@ -27,7 +27,7 @@ from yunwei.ui.context import now, page
 from yunwei.ui.listing import Column, Filter, Listing, Shown, contains, equals, filtered, show
 
 #: cards a column of the board shows; the rest has its count and its list
-CARDS = 12
+CARDS = 8
 #: states that ask for somebody; what is done stands at the end of the board
 DONE = (TicketState.CLOSED, TicketState.REJECTED)
 
@@ -43,12 +43,13 @@ def _attach(rows: Sequence[Any]) -> None:
     attach_clocks(rows, now())
 
 
-def attach_clocks(rows: Sequence[Any], at: datetime) -> None:
-    """Set `clock` of each ticket to the one that runs out first, or to how the last one ended; two statements."""
+def attach_clocks(rows: Sequence[Any], at: datetime, owes: str = "") -> None:
+    """Set `clock` of each ticket to the one that runs out first, or to how the last one ended; two statements. `owes`:
+    of this side alone."""
     world = clocks.world(at)
     by_event = desk.clocks_of([row.event_id for row in rows if row.event_id is not None])
     for row in rows:
-        row.clock = clocks.most_urgent(by_event.get(row.event_id or 0, []), world)
+        row.clock = clocks.most_urgent((r for r in by_event.get(row.event_id or 0, []) if owes in r.owes), world)
 
 
 def clock_cell(row: Any) -> Markup:
@@ -111,8 +112,8 @@ LISTING = Listing(
         Column("number", gettext_lazy("工单"), lambda t: t.number, lambda t: Markup('<span translate="no">{}</span>').format(t.number), "lead"),
         Column("title", gettext_lazy("标题"), lambda t: t.title, lambda t: cells.name(t.title, note=t.get_kind_display()), "wide"),
         Column("state", gettext_lazy("状态"), lambda t: t.get_state_display(), speaking.state),
-        Column("asset", gettext_lazy("资产与部件"), lambda t: f"{t.asset.code} {t.component}".strip() if t.asset else "", _of),
-        Column("unit", gettext_lazy("申请单位"), lambda t: t.requester.name if t.requester else ""),
+        Column("asset", gettext_lazy("资产与部件"), lambda t: f"{t.asset.code} {t.component}".strip() if t.asset else "", _of, "part"),
+        Column("unit", gettext_lazy("申请单位"), lambda t: t.requester.name if t.requester else "", kind="unit"),
         Column("clock", gettext_lazy("时限"), _clock_text, clock_cell, "clock"),
         Column("opened", gettext_lazy("提出"), lambda t: t.opened_at, lambda t: cells.stamp(t.opened_at)),
         Column("evidence", gettext_lazy("证据"), lambda t: t.seq, lambda t: speaking.number(t.seq, t.evidence)),
@@ -231,6 +232,8 @@ def stacks(request: HttpRequest, at: datetime) -> tuple[list[Stack], dict[str, s
     attach_clocks(cards, at)
     made = []
     for state in (*(s for s in TicketState if s not in DONE), *DONE):
+        if state == TicketState.REJECTED and not totals.get(state):
+            continue
         query = request.GET.copy()
         query["state"] = state.value
         of_state = [card for card in cards if card.state == state]

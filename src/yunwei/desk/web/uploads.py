@@ -36,6 +36,5 @@ def sent(entry: Entry, content: bytes) -> HttpResponse:
     response = HttpResponse(content, content_type=PLAIN)
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=entry.file_name) or ""
     response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["Cache-Control"] = "private, no-store"
     return response
