@@ -14,8 +14,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import Browser, expect
 
 from tests.ui import scene
+from tests.ui.test_browser import Watched, chromium, sideways  # noqa: F401 - a fixture
 from yunwei.accounts.models import Account, Organisation, Role
 from yunwei.gm import sm3
 from yunwei.ledger import artifacts, heads, keys, lookup, reading, services, verify
@@ -629,3 +631,47 @@ def test_a_row_that_was_only_ahead_of_its_record_is_no_difference(crew, monkeypa
     assert "T-2" in text
     assert "T-1" not in text
     assert "T-3" not in text
+
+
+# ── in a browser ──
+@pytest.mark.component
+@pytest.mark.django_db(transaction=True)
+def test_a_file_is_digested_in_the_browser_and_never_sent(chromium: Browser, live_server, crew, tmp_path: Path):  # noqa: F811
+    content = bytes(range(256)) * 20_000 + b"tail"  # more than one piece, not a multiple of a block
+    entry = claim("reports.report.made", "r", {}, services.store(content, "application/pdf"))
+    watched = Watched(chromium, str(live_server.url), (390, 844))
+    page, sent = watched.page, []
+    page.on("request", lambda r: sent.append((r.method, r.url, r.post_data)))
+    page.goto(f"{watched.site}/verify")
+    for length in (*range(53, 66), 119, 120, 128, 1000):
+        data = bytes((7 * i + length) % 256 for i in range(length))
+        got = page.evaluate(
+            "async data => new (await import('/static/yw/verify.js')).Sm3().update(new Uint8Array(data)).hex()",
+            list(data),
+        )
+        assert got == sm3.hexdigest(data), length
+    path = tmp_path / "report.pdf"
+    path.write_bytes(content)
+    page.set_input_files("#file", path)
+    expect(page.locator("h1")).to_contain_text(f"台账第 {entry.seq} 号记录")
+    assert sm3.hexdigest(content) in page.url
+    assert all(method == "GET" and body is None for method, _url, body in sent), "nothing is uploaded"
+    assert not sideways(page)
+    assert watched.wrong == []
+    watched.context.close()
+
+
+@pytest.mark.component
+@pytest.mark.django_db(transaction=True)
+def test_the_button_and_a_preview_work_in_the_page(chromium: Browser, live_server, crew):  # noqa: F811
+    claim("desk.ticket.file", "T-1", {}, services.store(SVG, "image/svg+xml"))
+    watched = Watched(chromium, str(live_server.url), (1440, 900))
+    page = watched.log_in("a_manager")
+    page.goto(f"{watched.site}/evidence/1")
+    page.get_by_role("link", name="核验这条记录").click()
+    expect(page.locator("#checked")).to_contain_text("全部成立")
+    page.get_by_role("link", name="查看", exact=True).click()
+    expect(page.locator(".files pre")).to_contain_text("alert(2)")
+    assert page.locator(".files svg, .files script").count() == 0
+    assert watched.wrong == []
+    watched.context.close()
