@@ -116,6 +116,14 @@ class Stream:
                 return seen
         raise AssertionError(f"no {topic} in {SOON_S} s; {seen}")
 
+    def rest(self) -> list[str]:
+        """The names of all events until the stream ends. Raises AssertionError when it does not end."""
+        end, names = time.monotonic() + SOON_S, []
+        while (event := self.next()) is not None:
+            assert time.monotonic() < end, f"the stream goes on: {names}"
+            names.append(event[0])
+        return names
+
     def close(self) -> None:
         self.answer.close()
         self._talk.close()

@@ -231,3 +231,12 @@ def test_a_question_of_the_servers_own_has_no_body_and_its_own_marks():
     assert app.seen[0]["HTTP_YW_LIVE"] == "1"
     assert app.seen[0]["HTTP_COOKIE"] == "s=1"
     assert isinstance(app.seen[0]["wsgi.input"], io.BytesIO)
+
+
+def test_a_long_answer_that_nobody_takes_gives_its_thread_back(monkeypatch):
+    monkeypatch.setattr(bridge, "PIECE_S", 0.5)
+    app = App()
+    with serving(app, threads=1) as port, socket.create_connection(("127.0.0.1", port), timeout=SOON_S) as s:
+        s.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert app.closed.wait(SOON_S), "it is still connected and reads nothing"
+        assert get(port, "/")[0] == 200

@@ -30,6 +30,8 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 SPOOL = 1 << 20
 #: seconds a body may take to come in
 BODY_S = 60.0
+#: seconds a client may take to read one piece of a long answer, which holds a thread so long
+PIECE_S = 30.0
 #: bytes of an answer that are gathered before they cross to the loop
 PIECE = 1 << 16
 
@@ -170,9 +172,13 @@ class _Out:
         if self._gone is None:
             self._gone = asyncio.ensure_future(self._receive())
             await self._start(answer)
+        try:
+            async with asyncio.timeout(PIECE_S):
+                await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        except TimeoutError:
+            raise ConnectionResetError from None
         if self._gone.done():
             raise ConnectionResetError
-        await self._send({"type": "http.response.body", "body": part, "more_body": True})
 
     async def end(self, answer: Answer) -> None:
         """Send what is left."""

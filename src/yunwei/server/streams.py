@@ -61,13 +61,20 @@ class Streams:
         self._open: set[Client] = set()
         self._opening = 0
         self._recent: deque[tuple[float, set[str]]] = deque(maxlen=200)
-        self._closing = False
+        self._closing = self._blind = False
 
     def publish(self, topics: set[str]) -> None:
         """Tell every stream; called on the loop."""
         self._recent.append((time.monotonic(), topics))
         for client in self._open:
             client.tell(topics)
+
+    def sees(self, well: bool) -> None:
+        """Whether changes are heard at present; while they are not, streams end and pages poll: no false 实时."""
+        self._blind = not well
+        if self._blind:
+            for client in self._open:
+                client.wake.set()
 
     def close(self) -> None:
         """End every stream now; pages connect again when there is somebody to connect to."""
@@ -80,7 +87,7 @@ class Streams:
         if scope["method"] != "GET":
             await plain(send, HTTPStatus.METHOD_NOT_ALLOWED, (b"allow", b"GET"))
             return
-        if self._closing or len(self._open) + self._opening >= self._cap:
+        if self._closing or self._blind or len(self._open) + self._opening >= self._cap:
             await _busy(send)
             return
         self._opening += 1
@@ -136,7 +143,7 @@ class Streams:
         else:
             beat = False
         client.wake.clear()
-        if self._closing or gone.done():
+        if self._closing or self._blind or gone.done():
             return False
         if beat or "accounts" in client.pending:
             answer = await self._holds(scope)

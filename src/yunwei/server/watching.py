@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from django.db import Error, connection
+from django.db import connection
 
 from yunwei.server import instance
 from yunwei.ui import live
@@ -22,16 +22,19 @@ log = logging.getLogger(__name__)
 STEP_S = 0.25
 #: seconds after which a row that still has no number is told all the same
 UNSURE_S = 1.0
+#: seconds after which it is looked although nothing was heard: a connection may die without a word
+QUIET_S = 30.0
 #: seconds until a database that does not answer is tried again
 AGAIN_S = 1.0
 
 
 class Watcher(threading.Thread):
-    """Calls `tell(topics)` from its own thread whenever something changed, until `stop`."""
+    """Calls `tell(topics)` from its own thread whenever something changed, until `stop`; `sees(False)` when it cannot
+    look, `sees(True)` when it can again."""
 
-    def __init__(self, tell: Callable[[set[str]], None]) -> None:
+    def __init__(self, tell: Callable[[set[str]], None], sees: Callable[[bool], None]) -> None:
         super().__init__(name="watcher", daemon=True)
-        self._tell = tell
+        self._tell, self._sees = tell, sees
         self._stop_asked = threading.Event()
         self._at: live.Position | None = None
 
@@ -44,8 +47,9 @@ class Watcher(threading.Thread):
         while not self._stop_asked.is_set():
             try:
                 self._watch()
-            except (Error, OSError) as error:
-                log.warning("watching the database failed and is tried again: %s", error)
+            except Exception:  # whatever it is: a watcher that is gone must not look like a quiet house
+                log.exception("watching the database failed and is tried again")
+                self._sees(False)
                 self._stop_asked.wait(AGAIN_S)
             finally:
                 connection.close()
@@ -58,10 +62,11 @@ class Watcher(threading.Thread):
         for news in changed():
             if self._stop_asked.is_set():
                 return
-            if news or owed or (self._at.unsure and time.monotonic() - looked >= UNSURE_S):
+            if news or owed or time.monotonic() - looked >= (UNSURE_S if self._at.unsure else QUIET_S):
                 before, looked = self._at.seq, time.monotonic()
                 topics, self._at = live.look(self._at)
                 owed = self._at.seq - before >= live.ROWS
+                self._sees(True)
                 if topics:
                     self._tell(topics)
             self._stop_asked.wait(STEP_S)
@@ -83,10 +88,8 @@ def _postgres() -> Iterator[bool]:
     import psycopg
 
     url = instance.postgres_url(connection.settings_dict)
-    try:
-        with psycopg.connect(url, autocommit=True) as listening:
-            listening.execute("LISTEN yunwei")
-            while True:
-                yield bool(list(listening.notifies(timeout=STEP_S, stop_after=1)))
-    except psycopg.Error as error:
-        raise Error(str(error)) from error
+    alive = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+    with psycopg.connect(url, autocommit=True, **alive) as listening:
+        listening.execute("LISTEN yunwei")
+        while True:
+            yield bool(list(listening.notifies(timeout=STEP_S, stop_after=1)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -16,7 +17,6 @@ from yunwei.server.bridge import Bridge, Receive, Scope, Send
 #: `[web]` of yunwei.toml
 DEFAULTS: dict[str, Any] = {
     "port": 8600,
-    "proxy": False,  # behind a reverse proxy on this machine: believe its X-Forwarded-For and X-Forwarded-Proto
     "threads": 4,  # requests worked on at once
     "events": 200,  # open event streams; who comes later polls
     "beat_s": 15.0,  # seconds between two beats of a stream
@@ -95,7 +95,10 @@ class Server(uvicorn.Server):
         from yunwei.server.watching import Watcher
 
         self._site = site
-        self._watcher = Watcher(self._publish)
+        streams = site.streams
+        self._watcher = Watcher(
+            lambda topics: self._on_loop(streams.publish, topics), lambda well: self._on_loop(streams.sees, well)
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -104,10 +107,10 @@ class Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._watcher.start()
 
-    def _publish(self, topics: set[str]) -> None:
+    def _on_loop(self, what: Callable[[Any], None], said: Any) -> None:
         """Called from the watcher's thread."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._site.streams.publish, topics)
+            self._loop.call_soon_threadsafe(what, said)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End: streams, then pages under way, then the threads."""
@@ -129,7 +132,7 @@ def main() -> None:
     web = DEFAULTS | instance.settings().get("web", {})
     site = Site(web)
     config = uvicorn.Config(
-        site,  # type: ignore[arg-type]
+        site,
         host="127.0.0.1",
         port=web["port"],
         loop="uvloop",
@@ -139,8 +142,7 @@ def main() -> None:
         interface="asgi3",
         access_log=False,
         server_header=False,
-        proxy_headers=web["proxy"],
-        forwarded_allow_ips="127.0.0.1",
+        proxy_headers=False,  # whom to believe about addresses is the application's policy (accounts/addresses.py)
         limit_concurrency=web["events"] + CONNECTIONS,
         timeout_graceful_shutdown=GRACE_S,
     )
