@@ -111,10 +111,7 @@ def test_both_parties_stand_side_by_side_by_the_same_measure(world):
     Occurrence.objects.filter(period__startswith="event:").delete()
     for party in ("A", "B"):
         owe(party, 3, due=timedelta(hours=2))
-        owe(party, 2, due=-timedelta(hours=1))
-        Occurrence.objects.filter(owes=party, due_at__lt=scene.NOW, period__endswith="0").update(
-            period=f"event:8{party}"
-        )
+        owe(party, 2, due=-timedelta(hours=1), tag="8")
     text = wall()
     a, b = side(text, "甲方"), side(text, "乙方")
     for one in (a, b):

@@ -123,6 +123,8 @@ EVENTS = {
     "duties.claim.disputed": gettext_lazy("主张有争议"),
     "duties.calendar.imported": gettext_lazy("日历导入"),
     "ledger.exported": gettext_lazy("证据包导出"),
+    "ledger.read": gettext_lazy("查看证据"),
+    "ledger.audited": gettext_lazy("页面与台账对账"),
     "ledger.handover": gettext_lazy("核验材料移交"),
     "ledger.redacted": gettext_lazy("证据文件依法删除"),
     "ledger.clock.back": gettext_lazy("时钟被调回"),

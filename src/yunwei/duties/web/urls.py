@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from yunwei.duties.web import events, obligation, obligations, occurrence, today
+from yunwei.duties.web import events, obligation, obligations, occurrence, screen, today
 from yunwei.ui.pages import EVERYONE, READERS, Menu, Page
 
 HOUSE = "M4 11 12 4l8 7v9h-5v-6H9v6H4z"
 BOOK = "M12 6c-2-1.5-5-2-8-2v14c3 0 6 .5 8 2 2-1.5 5-2 8-2V4c-3 0-6 .5-8 2zM12 6v14"
 FLAG = "M5 21V4h12l-3 4 3 4H5"
+WALL = "M3 5h18v12H3zM9 21h6M12 17v4"
 
 PAGES = [
     Page("", "today", today.today, EVERYONE, Menu("overview", _("今日"), HOUSE, 10, "d")),
-    Page("today/body", "today-body", today.body, EVERYONE),
+    Page("screen", "screen", screen.screen, READERS, Menu("overview", _("大屏"), WALL, 90)),
+    Page("screen/body", "screen-body", screen.body, READERS),
+    Page("today/body", "today-body", today.body, READERS),
     Page(
         "obligations", "obligations", obligations.obligations, READERS, Menu("contract", _("条款与义务"), BOOK, 10, "o")
     ),
