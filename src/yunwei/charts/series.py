@@ -99,7 +99,7 @@ def states(points: Sequence[Point], label: str, *, width: float = 240, height: f
     """A state over time: one mark a look; what is as it should be is a low mark, so that the rest is seen."""
     if not points:
         return _svg(width, height, label, "")
-    slim = max(1.5, min(7.0, (width - 4) / len(points) - 1))
+    slim = max(1.5, min(24.0, (width - 4) / len(points) - 1))
     quiet: dict[str, str] = {}
     out = []
     for p in points:
@@ -122,8 +122,11 @@ class Day:
     label: str
 
 
-def calendar(days: Sequence[Day], months: Sequence[str], label: str, *, cell: float = 9, gap: float = 2) -> str:
-    """Days as cells, a column a week, Monday on top; `months` are the twelve names."""
+def calendar(
+    days: Sequence[Day], months: Sequence[str], label: str, *, weeks: int = 0, cell: float = 9, gap: float = 2
+) -> str:
+    """Days as cells, a column a week, Monday on top; `months` are the twelve names. `weeks` keeps the room of a whole
+    year free, so that a cell has the same size in every picture."""
     if not days:
         return _svg(cell, cell, label, "")
     first = days[0].day - timedelta(days=days[0].day.weekday())
@@ -140,7 +143,7 @@ def calendar(days: Sequence[Day], months: Sequence[str], label: str, *, cell: fl
             out.append(_rect(x, y, cell, cell, one.tone, one.label, rx="1.5"))
         else:
             empty += f"M{_n(x)} {_n(y)}h{_n(cell)}v{_n(cell)}h-{_n(cell)}z"
-    weeks = (days[-1].day - first).days // 7 + 1
+    weeks = max(weeks, (days[-1].day - first).days // 7 + 1)
     blank = f'<path d="{empty}" class="f-line"/>' if empty else ""
     return _svg(max(weeks * step - gap, 22), head + 7 * step - gap, label, blank + "".join(out))
 
@@ -162,7 +165,8 @@ def _bounds(points: Sequence[Point]) -> tuple[float, float]:
     if not told:
         return 0.0, 1.0
     low, high = min(told), max(told)
-    return (low, high) if high > low else (low - 1, high + 1)
+    room = max(1.0, abs(high) * 1e-3)
+    return (low, high) if high > low else (low - room, high + room)
 
 
 def _nice(low: float, high: float) -> tuple[float, float, float]:

@@ -162,7 +162,7 @@ def verdict_cell(row: Any, now: datetime) -> Markup:
     said = quiet(tone, verdict.label) if tone == "ok" else cells.state(tone, verdict.label)
     notes = [words.reason(row.reason)] if row.reason else []
     notes += [_("{n} 天前").format(n=(now - row.seen_at).days)] if old else []
-    return said + Markup(' <span class="mut">{}</span>').format(" · ".join(notes)) if notes else said
+    return Markup('<span>{} <span class="mut">{}</span></span>').format(said, " · ".join(notes)) if notes else said
 
 
 def identity_cell(row: Any) -> Markup:
@@ -239,14 +239,17 @@ def listing(now: datetime) -> tuple[Listing, Options]:
             lambda: [(code, word) for code, (word, _tone) in IDENTITY.items()],
         ),
         Filter("retired", gettext_lazy("在册"), lambda found, _text: found, lambda: [("1", gettext_lazy("已退出"))]),
-        Filter("q", gettext_lazy("文字"), by_text, hint=gettext_lazy("编号、名称、型号、序列号、地址")),
+        Filter("q", gettext_lazy("文字"), by_text, hint=gettext_lazy("编号、名称、序列号、地址")),
     )
+    empty = {
+        key for key, menu in (("place", told.places), ("owner", told.owners), ("system", told.systems)) if not menu
+    }
     made = Listing(
         name="assets",
         rows=rows,
         columns=columns(now),
         order=("code",),
-        filters=filters,
+        filters=[f for f in filters if f.key not in empty],
         link=lambda row: reverse("asset", args=[row.code]),
     )
     return made, told

@@ -104,7 +104,7 @@ def _records(found: Finding) -> list[dict[str, Any]]:
     for kind, at, actor, body, number in rows.values_list("kind", "at", "actor", "body", "entry__seq"):
         data: Mapping[str, Any] = json.loads(bytes(body))["data"]
         if data.get("key") == found.key and data.get("opened_at") == opened:
-            note = " ".join(p for p in (str(data.get("value") or data.get("raw") or ""),) if p)
+            note = str((data.get("limit") and data.get("value")) or data.get("raw") or data.get("value") or "")
             out.append({"what": words.event(kind), "at": at, "actor": actor, "number": number, "note": note})
     return out
 

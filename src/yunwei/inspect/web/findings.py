@@ -18,7 +18,7 @@ from yunwei.assets.models import Place, Zone
 from yunwei.desk.models import Ticket, TicketKind
 from yunwei.inspect.models import Finding, FindingState, Origin, Severity
 from yunwei.inspect.web import kinds
-from yunwei.inspect.web.sweeps import looking
+from yunwei.inspect.web.sweeps import looking, quiet
 from yunwei.ledger.models import Entry
 from yunwei.runs.models import Run
 from yunwei.ui import cells, pages, vocabulary, words
@@ -44,7 +44,7 @@ def severity_cell(found: Finding) -> Markup:
     """How bad; a closed one says so and is not red any more."""
     if found.closed_at:
         return cells.state("mut", _("已关闭"))
-    return cells.state(SEVERITY_TONE[Severity(found.severity)], found.get_severity_display())
+    return quiet(SEVERITY_TONE[Severity(found.severity)], found.get_severity_display())
 
 
 def _severity(found: Finding) -> str:

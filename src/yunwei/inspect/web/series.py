@@ -54,6 +54,8 @@ STATES = {
 ORDER = (State.CRITICAL, State.WARNING, State.STALE, State.OK, State.UNKNOWN, State.ABSENT)
 #: looks further apart than so many times the usual distance have a gap between them: nobody looked
 APART = 1.8
+#: no quantity is that large; a device that says so is quoted and not drawn
+TOO_LARGE = 1e30
 _LIMIT = re.compile(r"(warn|crit)([<>])=(-?[\d.]+(?:e[+-]?\d+)?)")
 Key = tuple[str, str]
 
@@ -83,6 +85,11 @@ class Look:
     artifact: str
     readings: Mapping[Key, Observation] | None
     why: str = ""
+
+    @property
+    def saw(self) -> bool:
+        """Whether it read anything that counts."""
+        return self.trusted and bool(self.readings)
 
     @property
     def trusted(self) -> bool:
@@ -168,7 +175,7 @@ def build(seen: Sequence[Look], since: datetime, until: datetime) -> list[Series
             known.name, known.unit = o.name, o.unit or known.unit
             known.now = o if one is seen[-1] else None
     span = max((until - since).total_seconds(), 1.0)
-    breaks, whole = _breaks(seen), bool(seen and seen[-1].trusted and seen[-1].readings)
+    breaks, whole = _breaks(seen), bool(seen and seen[-1].saw)
     for key, known in found.items():
         known.asked = whole
         for one in seen:
@@ -182,7 +189,8 @@ def build(seen: Sequence[Look], since: datetime, until: datetime) -> list[Series
 
 def is_number(o: Observation) -> bool:
     """Whether a reading is a quantity; yes and no are states."""
-    return isinstance(o.value, int | float) and not isinstance(o.value, bool) and o.kind not in ("state", "port")
+    number = isinstance(o.value, int | float) and not isinstance(o.value, bool) and o.kind not in ("state", "port")
+    return number and abs(o.value or 0) < TOO_LARGE  # type: ignore[arg-type]
 
 
 def _rank(one: Series) -> tuple[int, bool, str, str]:
@@ -216,14 +224,15 @@ def _point(one: Look, key: Key, at: float, numeric: bool) -> Point:
 def limits_of(text: str) -> tuple[tuple[str, float], ...]:
     """The figures of a limit ("device: warn>=42 crit>=47") with their tones."""
     tone = {"warn": "warn", "crit": "bad"}
-    return tuple((tone[m[1]], float(m[3])) for m in _LIMIT.finditer(text))
+    found = ((tone[m[1]], float(m[3])) for m in _LIMIT.finditer(text))
+    return tuple((tone_, value) for tone_, value in found if abs(value) < TOO_LARGE)
 
 
 def said(o: Observation) -> str:
     """A reading as people write it: figure and unit, else the device's own word."""
     if is_number(o):
         return f"{figure(float(o.value or 0))} {o.unit}".strip()
-    return o.raw or ("" if o.value is None else f"{o.value} {o.unit}".strip()) or "—"
+    return (o.raw or ("" if o.value is None else f"{o.value} {o.unit}".strip()) or "—")[:120]
 
 
 def days_of(sweeps: Iterable[tuple[datetime, str, Mapping[str, list[dict[str, str]]]]]) -> dict[str, tuple[str, int]]:

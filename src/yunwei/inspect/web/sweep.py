@@ -6,6 +6,7 @@ The number of statements is fixed whatever the number of assets; lists are cut, 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -201,18 +202,20 @@ def _retry(run: Run, account: Any) -> Occurrence | None:
     return None if row.kind in BY_COVERAGE and later.exists() else row
 
 
+def _standing(run: Run, failing: Sequence[DeviceSweep]) -> dict[tuple[int, str], int]:
+    """The findings that stood open when a run ended, of the assets it found faulty. One statement."""
+    found = Finding.objects.filter(asset__in=[r.asset_id for r in failing])
+    if run.ended_at is not None:
+        alive = Q(closed_at__isnull=True) | Q(closed_at__gt=run.submitted_at)
+        found = found.filter(alive, opened_at__lte=run.ended_at)
+    return {(asset, key): pk for asset, key, pk in found.order_by("id").values_list("asset_id", "key", "pk")}
+
+
 def model(run: Run, account: Any) -> dict[str, Any]:
     """All that the page shows of one run."""
     told = figures(run)
     ended, unseen = run.ended_at is not None, blind(run)
     failing = list(_rows(run).filter(verdict=VerdictOf.FAIL).order_by("-faults", "asset__code")[:FAILED])
-    keys = {(r.asset_id, fault["key"]) for r in failing for fault in r.facts.get("faults", ())}
-    found = {
-        (asset, key): pk
-        for asset, key, pk in Finding.objects.filter(asset__in=[r.asset_id for r in failing], closed_at__isnull=True)
-        .values_list("asset_id", "key", "pk")
-        if (asset, key) in keys
-    }  # fmt: skip
     return {
         "run": run,
         "told": told,
@@ -223,7 +226,7 @@ def model(run: Run, account: Any) -> dict[str, Any]:
         "groups": groups(run),
         "slices": told.slices if ended else [Slice(run.done, "info")],
         "failing": failing,
-        "finding_of": found,
+        "finding_of": _standing(run, failing),
         "blind": unseen,
         "unlisted": max(0, told.unproven - sum(b.count for b in unseen)) if told.told else 0,
         "passed": _passed(run) if ended else [],
@@ -253,9 +256,17 @@ def _plan(run: Run) -> str:
 
 
 def _records(run: Run) -> list[dict[str, Any]]:
-    """The run's own ledger records, with their numbers."""
-    rows = Intake.objects.filter(subject=run.id).order_by("id").values_list("kind", "at", "actor", "entry__seq")[:40]
-    return [{"what": words.event(k), "at": at, "actor": actor, "number": n} for k, at, actor, n in rows]
+    """The run's own ledger records with their numbers; parts that came in one after the other are one line."""
+    rows = Intake.objects.filter(subject=run.id).order_by("id").values_list("kind", "at", "actor", "entry__seq")[:200]
+    out: list[dict[str, Any]] = []
+    for kind, at, actor, number in rows:
+        if out and (out[-1]["kind"], out[-1]["actor"]) == (kind, actor):
+            out[-1] |= {"n": out[-1]["n"] + 1, "last": number}
+            continue
+        out.append(
+            {"kind": kind, "what": words.event(kind), "at": at, "actor": actor, "number": number, "n": 1, "last": None}
+        )
+    return out
 
 
 def sweep(request: HttpRequest, run_id: str) -> HttpResponse:

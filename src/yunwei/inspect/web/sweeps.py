@@ -92,13 +92,23 @@ def figures(run: Run) -> Figures:
     )
 
 
-def title(run: Run) -> str:
-    """What a run is for: the obligation in the reader's language, or the first contact, which owes nothing."""
+def titles() -> dict[str, str]:
+    """The obligations' titles in the reader's language."""
+    return {o.id: words.title(o) for o in contract_folder().obligations}
+
+
+def title(run: Run, known: Mapping[str, str] | None = None) -> str:
+    """What a run is for: its obligation's title, or the first contact, which owes nothing."""
     code = str(run.cause.get("obligation", ""))
-    known = {o.id: o for o in contract_folder().obligations}
-    if code in known:
-        return words.title(known[code])
-    return code or (_("首次接触") if run.id.startswith("contact:") else run.procedure)
+    known = titles() if known is None else known
+    return known.get(code) or code or (_("首次接触") if run.id.startswith("contact:") else run.procedure)
+
+
+def attach(rows: list[Run]) -> None:
+    """Each run's title; the contract is read once a page."""
+    known = titles()
+    for run in rows:
+        run.title = title(run, known)  # type: ignore[attr-defined]
 
 
 def causes(told: Mapping[str, int]) -> str:
@@ -136,7 +146,7 @@ def failed_cell(run: Run) -> Markup:
         return cells.NOTHING
     opened = ((run.outcome or {}).get("findings") or {}).get("opened", 0)
     new = Markup('<small class="t-bad">{}</small>').format(_("新增 {n}").format(n=opened)) if opened else ""
-    return new + cells.figure(figures(run).failed)
+    return Markup("<span>{}{}</span>").format(new, cells.figure(figures(run).failed))
 
 
 def coverage_cell(run: Run) -> Markup:
@@ -162,7 +172,7 @@ def unproven_cell(run: Run) -> Markup:
     if not told.told:
         return cells.NOTHING
     who = Markup(' <span class="mut">{}</span>').format(causes(told.causes)) if told.causes else ""
-    return cells.figure(told.unproven, "unp") + who
+    return Markup("<span>{}{}</span>").format(cells.figure(told.unproven, "unp"), who)
 
 
 def control_cell(run: Run) -> Markup:
@@ -181,8 +191,8 @@ def _when(run: Run) -> Markup:
 
 def _what(run: Run) -> Markup:
     tags = run.cause.get("clauses") or ()
-    said = Markup('{} {} <span class="mut id" translate="no">{}</span>')
-    return said.format(title(run), cells.clause(tags) if tags else "", run.id)
+    said = Markup('<span>{} {} <span class="mut id" translate="no">{}</span></span>')
+    return said.format(run.title, cells.clause(tags) if tags else "", run.id)
 
 
 def _on_or_after(rows: QuerySet[Run], text: str) -> QuerySet[Run]:
@@ -198,9 +208,10 @@ def _until(rows: QuerySet[Run], text: str) -> QuerySet[Run]:
 def _day(text: str) -> datetime | None:
     """Local midnight of a day written 2026-11-26, None for what is no day."""
     try:
-        return timezone.make_aware(datetime.combine(date.fromisoformat(text), time()))
-    except (ValueError, OverflowError):
+        day = date.fromisoformat(text)
+    except ValueError:
         return None
+    return timezone.make_aware(datetime.combine(day, time())) if 1 < day.year < 9999 else None
 
 
 def _obligations() -> list[tuple[str, Any]]:
@@ -225,10 +236,11 @@ LISTING = Listing(
     name="sweeps",
     rows=lambda _request: runs(),
     order=("-submitted_at", "-id"),
+    attach=attach,
     link=lambda run: reverse("sweep", args=[run.id]),
     columns=(
         Column("at", gettext_lazy("时间"), lambda r: r.submitted_at, _when, "lead"),
-        Column("what", gettext_lazy("巡检"), lambda r: f"{title(r)} {r.id}", _what, "wide"),
+        Column("what", gettext_lazy("巡检"), lambda r: f"{r.title} {r.id}", _what, "wide"),
         Column("state", gettext_lazy("结果"), state_text, state_cell),
         Column(
             "coverage", gettext_lazy("看清"), lambda r: f"{figures(r).proven}/{figures(r).agreed}" if r.outcome else "",
