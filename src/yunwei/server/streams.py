@@ -49,7 +49,7 @@ class Client:
 
     def tell(self, topics: Iterable[str]) -> None:
         """Put topics aside for it; a slow client has a longer list, never a queue."""
-        self.pending |= set(topics) if self.ids else live.without_ids(topics)
+        self.pending |= set(topics)
         self.wake.set()
 
 
@@ -151,9 +151,8 @@ class Streams:
                 await _say(send, _event("end", {}))
                 return False
             client.ids = answer.header(live.SCOPE) == "ids"
-        topics, client.pending = sorted(client.pending), set()
-        if not client.ids:
-            topics = sorted(live.without_ids(topics))
+        topics = sorted(client.pending if client.ids else live.without_ids(client.pending))
+        client.pending = set()
         await _say(send, _event("change", {"topics": topics}) if topics else _event("beat", {}))
         return True
 
