@@ -97,3 +97,9 @@ def test_a_plan_from_proposal_to_refusal(tmp_path: Path, monkeypatch: pytest.Mon
         (1, "approved"), (2, "refused"),
     ]  # fmt: skip
     assert "已退回" in plan("list").stdout
+    both = tmp_path / "both.yaml"
+    both.write_text(looser.read_text(encoding="utf-8").replace("warn_high: 20, crit_high: 50", "warn_high: 10, crit_high: 50"),
+                    encoding="utf-8")  # fmt: skip
+    plan("propose", str(both), "--by", "b_manager")
+    told = json.loads(plan("approve", "3", "--by", "a_manager", "--except", "limit clock clock=不行", "--json").stdout)
+    assert (told["state"], told["refused"]) == ("approved", {"limit clock clock": "不行"})

@@ -16,7 +16,7 @@ from tests.ui import contract_scene as scene
 from tests.ui.test_contract_pages import at_the_day, counted, get  # noqa: F401 - a fixture
 from tests.ui.test_today import EVIL, Tags, text_of
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State
-from yunwei.duties.sources import folder
+from yunwei.duties.sources import calendar, folder
 from yunwei.duties.web import obligations
 from yunwei.duties.web.pending import answering_claim, answering_proof
 from yunwei.ledger.models import Entry, Intake
@@ -108,7 +108,7 @@ def test_an_obligation_says_who_owes_whom_what_and_what_it_is_worth(client: Clie
     assert "乙方负有，甲方接受并确认" in said
     assert "每日 18:00 前 服务方案第 1 版" in said
     assert "待评分标准 3.5" in said, "no rubric is in hand: no number"
-    assert "已结 2 期，按期 1 、迟延 1 、未证明 0 、未履行 0 ； 2 期逾期未办" in said
+    assert "已结 3 期，按期 1 、迟延 1 、未证明 0 、未履行 1 ； 1 期逾期未办" in said
     assert "已查" in said, "the proof that waits"
     for code in ("R2", "A6"):
         assert "没有到期日" in text_of(get(client, f"/obligations/{code}", people["a_manager"]))
@@ -121,7 +121,7 @@ def test_its_occurrences_are_listed_with_evidence_and_filtered(client: Client, p
     kept = scene.row("S1.2", "2026-04-06")
     assert f'href="/evidence/{Entry.objects.get(intake_id=kept.evidence).seq}"' in page
     for query, wanted in (
-        ("state=late", {"2026-04-07"}), ("waits=answer", {"2026-04-08"}), ("state=overdue", {"2026-04-08", "2026-04-09"}),
+        ("state=late", {"2026-04-07"}), ("waits=answer", {"2026-04-08"}), ("state=overdue", {"2026-04-08"}),
         ("waits=dispute", set()),
     ):  # fmt: skip
         page = client.get(f"/obligations/S1.2?{query}").content.decode()
@@ -143,7 +143,7 @@ def test_a_deadline_is_explained_day_by_day(client: Client, people) -> None:
     assert "2026-04-08 周三 —" in said, "the day of the event is not counted"
     assert "2026-04-13 周一 3" in said, "Friday the 10th is the second one, the week-end lies between"
     assert "2026-04-11 周六 —" in said
-    assert "国办发明电" in said, "the notice that makes the calendar"
+    assert f"2026：{calendar().notice(2026)}" in said, "what the calendar rests on"
     looked = scene.row("S1.2", "2026-04-06")
     assert "按频次" in text_of(client.get(f"/occurrences/{looked.pk}").content.decode())
 

@@ -192,16 +192,26 @@ def propose(
 
 @plan.command()
 def approve(
-    version: Version, by: By, reason: Annotated[str, typer.Option(help="意见")] = "", as_json: Json = False
+    version: Version,
+    by: By,
+    reason: Annotated[str, typer.Option(help="意见")] = "",
+    refused: Annotated[
+        list[str] | None,
+        typer.Option("--except", help="退回其中一项：WHERE=理由；WHERE 见 diff --json (refuse one line)"),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """甲方审定一版服务方案；自审定当日起计数。"""
+    """甲方审定一版服务方案，自审定当日起计数；可以逐项退回。"""
     account = _account(by)
     from yunwei.contract import plans
 
-    row = plans.approve(version, by=account, now=common.now(), reason=reason)
+    lines = dict(item.partition("=")[::2] for item in refused or [])
+    row = plans.approve(version, by=account, now=common.now(), reason=reason, refused=lines)
     if as_json:
-        print_json({"version": row.version, "state": row.state, "counts_from": row.counts_from})
+        print_json({"version": row.version, "state": row.state, "counts_from": row.counts_from, "refused": row.refused})
         return
+    if row.refused:
+        out.print(Text(_("{n} 项退回，照旧").format(n=len(row.refused)), style="yellow"))
     out.print(Text("✓ " + _("第 {n} 版自 {day} 起计数").format(n=version, day=row.counts_from), style="green"))
 
 

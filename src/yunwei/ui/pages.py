@@ -12,14 +12,14 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from yunwei.accounts.models import Account, Role
 
 Roles = frozenset[Role]
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 #: notes/standards.md §10: the two parties, who checks them, the three officers, the departments that are served
 VENDOR: Roles = frozenset(r for r in Role if r.value.startswith("b_"))
@@ -96,7 +96,7 @@ def register(pages: Iterable[Page]) -> list[URLPattern]:
 
 def _gate(page: Page) -> View:
     @wraps(page.view)
-    def gate(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+    def gate(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
         if not page.allows(request.user):
             raise PermissionDenied
         return page.view(request, *args, **named)

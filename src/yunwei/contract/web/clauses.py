@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from yunwei.contract import openitems, period
 from yunwei.contract.schema import Clause, Folder, Obligation, OpenItem
 from yunwei.contract.web import terms, tree
-from yunwei.duties.web.standing import standings
+from yunwei.duties.web.standing import NOTHING, Standing, standings
 from yunwei.ui import words
 from yunwei.ui.context import contract_folder, page
 from yunwei.ui.context import now as now_of_instance
@@ -27,6 +28,7 @@ class Line:
 
     row: tree.Row
     items: list[OpenItem]
+    standings: Mapping[str, Standing]
 
     @property
     def clause(self) -> Clause:
@@ -45,8 +47,8 @@ class Line:
         return " · ".join(str(terms.CLAUSE_KINDS.get(k, k)) for k in self.clause.kinds)
 
     @property
-    def duties(self) -> list[tuple[Obligation, str]]:
-        return [(o, words.title(o)) for o in self.row.duties]
+    def duties(self) -> list[tuple[Obligation, str, Standing]]:
+        return [(o, words.title(o), self.standings.get(o.id, NOTHING)) for o in self.row.duties]
 
 
 def wanted(line: Line, chosen: dict[str, str]) -> bool:
@@ -65,12 +67,15 @@ def wanted(line: Line, chosen: dict[str, str]) -> bool:
     )
 
 
-def lines_of(folder: Folder, found: list[tree.Article]) -> list[tuple[str, list[Line]]]:
+def lines_of(folder: Folder, found: Mapping[str, Standing]) -> list[tuple[str, list[Line]]]:
     """All articles with their clauses and the open items on each."""
     items: dict[str, list[OpenItem]] = {}
     for item in openitems.still_open(folder):
         items.setdefault(item.clause, []).append(item)
-    return [(a.number, [Line(row, items.get(row.clause.id, [])) for row in a.rows]) for a in found]
+    return [
+        (a.number, [Line(row, items.get(row.clause.id, []), found) for row in a.rows])
+        for a in tree.articles(folder, found)
+    ]
 
 
 def sentence(folder: Folder, everything: list[Line]) -> list[tuple[str, str]]:
@@ -93,7 +98,7 @@ def clauses(request: HttpRequest) -> HttpResponse:
     chosen = {key: request.GET.get(key, "").strip()[:60] for key in ("party", "keep", "q")}
     chosen["party"] = chosen["party"] if chosen["party"] in PARTIES else ""
     chosen["keep"] = chosen["keep"] if chosen["keep"] in KEEPS else ""
-    whole = lines_of(folder, tree.articles(folder, standings(now)))
+    whole = lines_of(folder, standings(now))
     shown = [(number, [line for line in lines if wanted(line, chosen)]) for number, lines in whole]
     everything = [line for _number, lines in whole for line in lines]
     context: dict[str, Any] = {

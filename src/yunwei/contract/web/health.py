@@ -200,13 +200,14 @@ def model(now: datetime) -> dict[str, Any]:
         "confirmed": period.confirmed(folder.contract),
         "pays": {o.instalment: o.id for o in folder.obligations if o.kind is Kind.PAY},
         "now": now, "zone": zone,
-        "number": _numbers(sides),
+        "number": _numbers(sides, open_),
     }  # fmt: skip
 
 
-def _numbers(sides: Sequence[Side]) -> dict[int, int]:
-    """Ledger numbers of the clocks shown; one statement."""
-    ids = {c.evidence for s in sides for c in s.clocks if c.evidence is not None}
+def _numbers(sides: Sequence[Side], open_: Waiting) -> dict[int, int]:
+    """Ledger numbers of the clocks, proofs and claims shown; one statement."""
+    said: list[Any] = [*(c for s in sides for c in s.clocks), *open_.proofs, *open_.claims, *open_.disputes]
+    ids = {row.evidence for row in said if row.evidence is not None}
     return dict(Entry.objects.filter(intake_id__in=ids).values_list("intake_id", "seq"))
 
 

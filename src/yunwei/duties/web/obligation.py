@@ -19,6 +19,7 @@ from yunwei.contract import openitems
 from yunwei.contract.schema import ApprovedPlan, Folder, Obligation, Selector
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State
 from yunwei.duties.proofs import manual
+from yunwei.duties.queries import OPEN
 from yunwei.duties.web import terms, year
 from yunwei.duties.web.obligations import plan_now
 from yunwei.duties.web.pending import answering_claim, answering_proof, side_of, waiting
@@ -83,7 +84,13 @@ def due(row: Occurrence) -> str:
 
 def state_cell(row: Occurrence) -> Markup:
     """The state with who answers for it, and what waits."""
-    parts = [cells.state(terms.TONES[State(row.state)], row.get_state_display())]
+    if row.state in OPEN and row.due_at is not None and row.due_at < now_of_instance():
+        parts = [
+            cells.state("bad", _("逾期未办")),
+            Markup('<small class="mut">{}</small>').format(row.get_state_display()),
+        ]
+    else:
+        parts = [cells.state(terms.TONES[State(row.state)], row.get_state_display())]
     if row.state == State.UNPROVEN:
         parts.append(
             Markup('<small class="mut">{}</small>').format(_("责任：{who}").format(who=words.cause(row.cause)))
@@ -111,7 +118,7 @@ def _waits(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
 
 def _state(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
     if text == "overdue":
-        return rows.filter(state__in=(State.DUE, State.RUNNING), due_at__lt=now_of_instance())
+        return rows.filter(state__in=OPEN, due_at__lt=now_of_instance())
     return rows.filter(state=text)
 
 

@@ -5,7 +5,7 @@ The obligations stand in the contract's folder, not in a table; how each stands 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -135,7 +135,7 @@ STATES = (
     ("none", gettext_lazy("违反才记录")),
 )  # fmt: skip
 #: a filter of the list keeps a row or not; the menus are those of every list
-KEEPS = {
+KEEPS: dict[str, Callable[[Row, str], bool]] = {
     "party": lambda r, v: r.duty.owes.value == v,
     "kind": lambda r, v: r.duty.kind.value == v,
     "state": lambda r, v: r.state == v,

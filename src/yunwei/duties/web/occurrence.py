@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from yunwei.contract import plans
 from yunwei.contract.models import PlanVersion
-from yunwei.contract.schema import Deadline, Folder, Obligation
+from yunwei.contract.schema import Folder, Obligation, PlanLine
 from yunwei.desk.models import Ticket
 from yunwei.duties import sources
 from yunwei.duties.models import Occurrence, State, TriggerEvent
@@ -43,19 +43,19 @@ DAYS = 70
 # --- why it is due then -----------------------------------------------------------------------------------------------
 
 
-def deadline_of(duty: Obligation, row: Occurrence) -> Deadline | None:
-    """The deadline an occurrence runs by: the contract's, or the one of the plan version it stands under."""
-    if duty.deadline is not None or row.plan_version is None:
-        return duty.deadline
+def line_of(duty: Obligation, row: Occurrence) -> PlanLine | None:
+    """What the plan version that an occurrence stands under says of it; the folder's draft where none was approved."""
+    if row.plan_version is None:
+        return None
     version = PlanVersion.objects.filter(version=row.plan_version).first()
     lines = plans.counting(version).lines if version else sources.folder().plan.lines
-    return next((line.deadline for line in lines if line.obligation == duty.id), None)
+    return next((line for line in lines if line.obligation == duty.id), None)
 
 
-def explained(folder: Folder, duty: Obligation, row: Occurrence) -> dict[str, Any] | None:
+def explained(folder: Folder, duty: Obligation, row: Occurrence, line: PlanLine | None) -> dict[str, Any] | None:
     """The deadline day by day, as `yunwei deadline` tells it. None where it is the end of a period, or where the number
     that is known now does not give the due moment that stands (then no reckoning is shown rather than a wrong one)."""
-    found = deadline_of(duty, row)
+    found = duty.deadline or (line.deadline if line else None)
     if found is None or row.due_at is None:
         return None
     calendar = sources.calendar()
@@ -98,7 +98,8 @@ def history(row: Occurrence) -> list[Record]:
     for intake in told:
         data = json.loads(bytes(intake.body))["data"]
         event = intake.kind.rpartition(".")[2]
-        tone = terms.TONES.get(event, "warn" if event in ("disputed", "refused") else "info")
+        other = "warn" if event in ("disputed", "refused") else "info"
+        tone = terms.TONES[State(event)] if event in State.values else other
         entry: Entry | None = getattr(intake, "entry", None)
         out.append(
             Record(
@@ -214,13 +215,14 @@ def model(request: HttpRequest, row: Occurrence, problem: str) -> dict[str, Any]
     event = None
     if row.period.startswith("event:"):
         event = TriggerEvent.objects.filter(pk=row.period.removeprefix("event:")).first()
+    line = line_of(duty, row)
     tone = terms.TONES[State(row.state)]
-    parts = [*row.proofs.all(), *row.claims.all()]
+    parts: list[Any] = [*row.proofs.all(), *row.claims.all()]
     for part in parts:
         part.occurrence = row
     overdue = row.state in (State.DUE, State.RUNNING) and row.due_at is not None and row.due_at < now_of_instance()
     values: dict[str, tuple[object, str]] = {
-        "title": (words.title(duty), ""), "period": (period_name(row), ""),
+        "title": (words.title(duty), ""), "period": (event.note if event and event.note else period_name(row), ""),
         "state": (_("逾期未办") if overdue else row.get_state_display(), "bad" if overdue else tone if tone != "mut" else ""),
     }  # fmt: skip
     return {
@@ -228,7 +230,8 @@ def model(request: HttpRequest, row: Occurrence, problem: str) -> dict[str, Any]
         "row": row,
         "duty": duty,
         "facts": facts(folder, row, event),
-        "deadline": explained(folder, duty, row),
+        "deadline": explained(folder, duty, row, line),
+        "often": terms.when(duty, line, ""),
         "tickets": list(Ticket.objects.filter(event=event).order_by("id")[:5]) if event else [],
         "history": history(row),
         "numbers": numbers_of([row, *parts]),

@@ -100,7 +100,7 @@ def standings(now: datetime, only: str = "") -> dict[str, Standing]:
             ("exempt", State.EXEMPT),
         )
     }  # fmt: skip
-    rows: Iterable[dict[str, Any]] = (
+    rows: Any = (
         Occurrence.objects.filter(**({"obligation": only} if only else {}))
         .values("obligation")
         .annotate(
