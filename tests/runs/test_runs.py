@@ -87,6 +87,31 @@ def test_a_run_goes_through_its_steps_and_ends():
     assert LOG == ["look:a", "look:b"]
 
 
+def test_chunks_at_once_give_the_same_results_in_the_same_order():
+    engine.use(InlineEngine(ManualClock(NOW), slots=3))
+    codes = [f"a{i}" for i in range(7)]
+    services.submit("look:S1:2026-11-25:1", "test.look", {"assets": codes}, {}, {}, now=NOW)
+    run = Run.objects.get()
+    assert (run.state, run.done) == (RunState.DONE, 7)
+    assert sorted(LOG) == [f"look:{code}" for code in codes]
+    assert sorted(RunResult.objects.values_list("part", flat=True)) == [f"part-{i}" for i in range(7)]
+
+
+def test_a_chunk_that_fails_beside_others_fails_the_run(monkeypatch: pytest.MonkeyPatch):
+    engine.use(InlineEngine(ManualClock(NOW), slots=3))
+    real = services.take_in
+
+    def take_in(run_id: str, part: str, *args: object, **more: object) -> bool:
+        if part == "part-1":
+            raise services.RunError("设备拒绝")
+        return real(run_id, part, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(services, "take_in", take_in)
+    services.submit("look:S1:2026-11-25:1", "test.look", {"assets": ["a", "b", "c"]}, {}, {}, now=NOW)
+    run = Run.objects.get()
+    assert (run.state, run.error) == (RunState.FAILED, "设备拒绝")
+
+
 def test_a_rolled_back_submission_starts_nothing():
     engine.use(InlineEngine(ManualClock(NOW)))
     with pytest.raises(ZeroDivisionError), transaction.atomic():

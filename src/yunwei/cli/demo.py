@@ -269,11 +269,22 @@ def show(told: dict[str, Any], *, as_json: bool) -> None:
             (_("未关闭故障"), "，".join(f"{_severity(k)} {v}" for k, v in told["findings"].items()) or "0"),
             (_("工单"), "，".join(f"{_kind(k)} {v}" for k, v in told["tickets"].items()) or "0"),
             (_("台账"), f"№ {ledger['entries']}  {ledger['root'][:16]}…"),
+            *_replayed(told.get("replay")),
             (_("控制台"), told["console"]),
             (_("演示账号"), "，".join(f"{name}（{shown}）" for name, shown in told["accounts"].items())),
             (_("口令"), told["password"]),
         ],
     )
+
+
+def _replayed(told: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What a replay cost, and what its people were refused."""
+    if told is None:
+        return []
+    words = _("{days} 日，{wall:.0f} 秒，处理器 {cpu:.0f} 秒；种子 {seed}")
+    said = words.format(days=told["days"], wall=told["wall_s"], cpu=told["cpu_s"], seed=told["seed"])
+    refused = "；".join(f"{what} × {n}" for what, n in told["refused"].items())
+    return [(_("回放"), said), *([(_("演示人员被服务拒绝"), refused)] if refused else [])]
 
 
 def _state(code: str) -> str:

@@ -123,11 +123,11 @@ def _prove(people: People, now: datetime, hour: float, *, open_office: bool) -> 
         waiting=[],
     ).exclude(Exists(ManualProof.objects.filter(occurrence=OuterRef("pk"), confirmed__isnull=True)))
     rows = rows.prefetch_related("proofs").order_by("due_at", "obligation", "period")
-    of_desk = _of_tickets(rows)
+    of_desk, known = _of_tickets(rows), {o.id: o for o in sources.folder().obligations}
     for row in rows:
         if row.period in of_desk and row.owes == "B":
             continue  # proven when the desk answers or resolves the ticket
-        asked = manual(sources.obligation(row.obligation)) and _wants(people, row, now)
+        asked = manual(known[row.obligation]) and _wants(people, row, now)
         if asked and _time_has_come(people, row, now, until, open_office=open_office):
             _state(people, row, now)
 
@@ -282,7 +282,10 @@ def _faults(people: People, now: datetime, *, night: bool) -> None:
         if ticket.state == TicketState.ACCEPTED:
             waits = ticket.asset is not None and ticket.asset.kind == "host"
             to = TicketState.WAITING if waits else TicketState.WORKING
-            people.tried("take", lambda t=ticket, s=to: desk.move(t.pk, s, by=people.who("b_engineer"), now=now))
+            said = "演示：需甲方确认该主机是否应运行这项服务" if waits else ""
+            people.tried(
+                "take", lambda t=ticket, s=to, w=said: desk.move(t.pk, s, by=people.who("b_engineer"), now=now, text=w)
+            )
             continue
         asleep = people.roll("night", ticket.number) < (0.06 if ticket.severity == "critical" else 0.15)
         if night and asleep:

@@ -117,13 +117,31 @@ def occurrences(
     by_kind: dict[str, list[EventAt]] = {}
     for event in sorted(events, key=lambda e: (e.at, e.id)):
         by_kind.setdefault(event.kind, []).append(event)
-    found: list[Due] = []
+    found = list(_all_recurring(world, list(plans)))
     for obligation in folder.obligations:
-        if obligation.kind in WITHOUT_OCCURRENCES:
-            continue
-        found += _triggered(world, obligation, by_kind) if obligation.trigger else _recurring(world, obligation)
+        if obligation.kind not in WITHOUT_OCCURRENCES and obligation.trigger:
+            found += _triggered(world, obligation, by_kind)
     found = [due for due in found if due.starts_at <= until]
     return sorted(found, key=lambda d: (d.due_at or datetime.max.replace(tzinfo=world.tz), d.key))
+
+
+#: what recurs as it was computed last, with what it was computed from: an event changes nothing in it
+_last: tuple[Folder, list[PlanAt], Calendar, date, list[Due]] | None = None
+
+
+def _all_recurring(world: _World, plans: list[PlanAt]) -> list[Due]:
+    """What recurs, up to the day of `until`. Every period begins at a midnight, so the day alone decides."""
+    global _last  # noqa: PLW0603 - a memory of one, for a pure function; a race computes it twice
+    day = local_day(world.until, world.tz)
+    last = _last
+    if last and last[0] is world.folder and last[2] is world.calendar and last[3] == day and last[1] == plans:
+        return last[4]
+    found: list[Due] = []
+    for obligation in world.folder.obligations:
+        if obligation.kind not in WITHOUT_OCCURRENCES and not obligation.trigger:
+            found += _recurring(world, obligation)
+    _last = (world.folder, plans, world.calendar, day, found)
+    return found
 
 
 def _segments(folder: Folder, plans: Sequence[PlanAt]) -> tuple[_Segment, ...]:

@@ -141,7 +141,8 @@ def _break(item: Equipment, start: datetime, dice: random.Random) -> list[Spell]
 
 def _hide(item: Equipment, start: datetime, dice: random.Random) -> list[Spell]:
     fault = dice.choice(HIDES[item.model.protocol])
-    day = start.astimezone(ZONE).date() + timedelta(days=dice.choice((1, 1, 1, 2)))
+    longer = 1 if fault == "frozen" else 0  # only the second look at what stands still can tell
+    day = start.astimezone(ZONE).date() + timedelta(days=dice.choice((1, 1, 1, 2)) + longer)
     return [Spell(item.code, fault, start, moment(day, dice.uniform(9.5, 16.0)))]
 
 

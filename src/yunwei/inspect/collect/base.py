@@ -157,8 +157,8 @@ def storable(told: Told) -> Told:
     changed: dict[str, JSON] = {}
     for name in told.__struct_fields__:
         value = getattr(told, name)
-        if isinstance(value, str):
-            if "\x00" in value or len(value) > MAX_TEXT or not value.isascii():
+        if type(value) is str:
+            if not value.isascii() or len(value) > MAX_TEXT or "\x00" in value:
                 changed[name] = _text(value)
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             changed[name] = float(value) if abs(value) < 1 << 1000 else None
