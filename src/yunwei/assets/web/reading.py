@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from yunwei.assets.models import Asset
 from yunwei.assets.web.asset import days_asked, families, find, trend
+from yunwei.charts.series import figure
 from yunwei.inspect.web import kinds, series
 from yunwei.ledger.models import Entry
 from yunwei.ui import words
@@ -80,8 +81,8 @@ def _sentence(asset: Asset, known: series.Series | None, days: int) -> Any:
     values: dict[str, tuple[object, str]] = {
         "name": (f"{asset.code} {known.name}", ""),
         "now": (series.said(known.last), known.tone if known.now else "mut"),
-        "low": (series.figure(min(figures)) if figures else "—", "plain"),
-        "high": (series.figure(max(figures)) if figures else "—", "plain"),
+        "low": (figure(min(figures)) if figures else "—", "plain"),
+        "high": (figure(max(figures)) if figures else "—", "plain"),
         "days": (days, "plain"),
     }
     if not known.numeric or not figures:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy
 
 #: observation.Observation.kind and the kinds of the parts list
@@ -51,7 +53,7 @@ PARTS = {
     "chassis": gettext_lazy("机箱"),
 }
 #: in the order shown; what no family names is in the last
-FAMILIES = (
+FAMILIES: tuple[tuple[Any, frozenset[str]], ...] = (
     (gettext_lazy("环境与供电"), frozenset(["temperature", "humidity", "fan_speed", "voltage", "current", "power", "frequency", "charge", "runtime"])),
     (gettext_lazy("计算与存储"), frozenset(["load", "cpu", "memory", "storage", "inode", "wear"])),
     (gettext_lazy("端口与链路"), frozenset(["port", "speed", "errors", "optical"])),

@@ -90,7 +90,8 @@ class Difference:
     gone: int = 0
 
 
-def _run(run_id: str) -> Run:
+def _run(run_id: str) -> Any:
+    """The run with what its terms say of plan and target, without the long lists in them."""
     found = (
         Run.objects.filter(pk=run_id, procedure__in=sweeps.looking())
         .defer("scope", "terms")
@@ -211,7 +212,7 @@ def _standing(run: Run, failing: Sequence[DeviceSweep]) -> dict[tuple[int, str],
     return {(asset, key): pk for asset, key, pk in found.order_by("id").values_list("asset_id", "key", "pk")}
 
 
-def model(run: Run, account: Any) -> dict[str, Any]:
+def model(run: Any, account: Any) -> dict[str, Any]:
     """All that the page shows of one run."""
     told = figures(run)
     ended, unseen = run.ended_at is not None, blind(run)
@@ -246,7 +247,7 @@ def _passed(run: Run) -> list[tuple[str, str]]:
     return list(rows.values_list("asset__code", "asset__name")[:PASSED])
 
 
-def _plan(run: Run) -> str:
+def _plan(run: Any) -> str:
     """Which version's limits judged, and whether the client had approved it."""
     if not run.plan:
         return _("没有服务方案：按设备与厂商阈值判定，不计分")

@@ -189,7 +189,7 @@ def _when(run: Run) -> Markup:
     return cells.name(f"{timezone.localtime(run.submitted_at):%Y-%m-%d %H:%M}")
 
 
-def _what(run: Run) -> Markup:
+def _what(run: Any) -> Markup:
     tags = run.cause.get("clauses") or ()
     said = Markup('<span>{} {} <span class="mut id" translate="no">{}</span></span>')
     return said.format(run.title, cells.clause(tags) if tags else "", run.id)
@@ -222,8 +222,9 @@ def _obligations() -> list[tuple[str, Any]]:
 def state_text(run: Run) -> str:
     """The same as `state_cell`, for an export."""
     verdict = (run.outcome or {}).get("verdict")
-    done = run.state == RunState.DONE and verdict in VERDICT_TONE
-    return str(VerdictOf(verdict).label if done else run.get_state_display())
+    if run.state == RunState.DONE and verdict in VERDICT_TONE:
+        return str(VerdictOf(verdict).label)
+    return str(run.get_state_display())
 
 
 def control_text(run: Run) -> str:
