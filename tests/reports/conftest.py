@@ -14,6 +14,7 @@ from django.db import transaction
 
 from tests.reports import month as scene
 from yunwei.accounts.models import Account
+from yunwei.ledger import artifacts
 from yunwei.reports import fonts, period
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
@@ -54,6 +55,16 @@ def month(contract: Path, django_db_setup: None, django_db_blocker: Any) -> Iter
 def demo(monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance that is a demo."""
     monkeypatch.setattr(settings, "YUNWEI", {**settings.YUNWEI, "demo": True})
+
+
+@pytest.fixture
+def files_back() -> Iterator[None]:
+    """Puts the artifact files back that a test had removed by law: the rows are rolled back, the disk is not."""
+    there = {path: path.read_bytes() for path in artifacts.folder().glob("*/*")}
+    yield
+    for path, content in there.items():
+        if not path.exists():
+            path.write_bytes(content)
 
 
 @pytest.fixture(scope="session")

@@ -157,6 +157,7 @@ def test_taking_a_copy_is_evidence(month: World, built: Report) -> None:
     assert Opening.objects.count() == 1
 
 
+@pytest.mark.usefixtures("files_back")
 def test_a_redacted_file_is_gone_and_nothing_in_the_log_lets_a_guess_be_checked(month: World, built: Report) -> None:
     row = Artifact.objects.get(commitment=built.pdf)
     content = artifacts.read(row)

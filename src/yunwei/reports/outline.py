@@ -25,8 +25,11 @@ def period_of(data: Mapping[str, JSON]) -> Period:
     return parse(data["kind"], data["period"]["key"], data["period"]["zone"])
 
 
-def document(data: Mapping[str, JSON], *, edition: int, made: Mapping[str, JSON] | None = None) -> Document:
-    """The whole report. `made` says what it was made with (fonts, typesetter, digest of the data)."""
+def document(
+    data: Mapping[str, JSON], *, edition: int, made: Mapping[str, JSON] | None = None, index: bool = True
+) -> Document:
+    """The whole report. `made` says what it was made with (fonts, typesetter, digest of the data); without `index` the
+    annex that repeats every evidence number is left out (a page links them where they stand)."""
     of = period_of(data)
     sections = [
         Section(_("本期概要"), summary(data, of)),
@@ -39,9 +42,10 @@ def document(data: Mapping[str, JSON], *, edition: int, made: Mapping[str, JSON]
         outline_proof.contract(data, of),
         outline_proof.ledger(data, of),
     ]
-    annexes = [outline_proof.index(data), *([outline_proof.made(made)] if made else [])]
+    annexes = [*([outline_proof.index(data)] if index else []), *([outline_proof.made(made)] if made else [])]
     annexes = [
-        Section(s.title, s.blocks, s.sections, number=_("附录{n} ").format(n="ABC"[i])) for i, s in enumerate(annexes)
+        Section(s.title, s.blocks, s.sections, number=_("附录{n}").format(n="ABC"[i]) + " ")
+        for i, s in enumerate(annexes)
     ]
     return Document(
         title=title(data),

@@ -53,7 +53,10 @@ def _alt(row: Mapping[str, JSON]) -> str:
 
 def _by_obligation(told: Mapping[str, JSON], who: str) -> Table:
     rows: list[list[Cell]] = []
-    short = (_("应\n履行"), _("按期"), _("迟延"), _("未\n履行"), _("未能\n证明"), _("免责"), _("逾期"), _("未\n到期"))
+    short = [
+        say.two_lines(w)
+        for w in (_("应履行"), _("按期"), _("迟延"), _("未履行"), _("未能证明"), _("免责"), _("逾期"), _("未到期"))
+    ]
     mine = [o for o in told["obligations"] if o["owes"] == who and (o["sum"]["all"] or o["uncounted"])]
     counted = [o for o in mine if o["sum"]["all"]]
     for o in counted:

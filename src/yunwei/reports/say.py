@@ -72,6 +72,11 @@ def day(value: date) -> str:
     return f"{value:%Y-%m-%d}" if words.english() else f"{value.year}年{value.month}月{value.day}日"
 
 
+def two_lines(word: str) -> str:
+    """The head of a narrow column: three or four Chinese letters in two lines."""
+    return f"{word[:-2]}\n{word[-2:]}" if len(word) in (3, 4) and not words.english() else word
+
+
 def month_day(iso: str) -> str:
     """A day of a chart's axis."""
     return iso[5:]

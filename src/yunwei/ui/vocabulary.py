@@ -127,6 +127,8 @@ EVENTS = {
     "ledger.audited": gettext_lazy("页面与台账对账"),
     "ledger.handover": gettext_lazy("核验材料移交"),
     "ledger.redacted": gettext_lazy("证据文件依法删除"),
+    "reports.built": gettext_lazy("报告生成"),
+    "reports.opened": gettext_lazy("报告下载"),
     "ledger.clock.back": gettext_lazy("时钟被调回"),
     "ledger.clock.recovered": gettext_lazy("时钟恢复"),
 }

@@ -188,7 +188,7 @@ def _page(request: HttpRequest, report: Report) -> HttpResponse:
     document, problem = None, ""
     try:
         told = services.data_of(report)
-        document = outline.document(told["data"], edition=told["edition"])
+        document = outline.document(told["data"], edition=told["edition"], index=False)
     except LedgerError as error:
         problem = str(error)
     context = {
