@@ -148,7 +148,7 @@ const known = new WeakMap();
 const of = (part) => known.get(part) ?? known.set(part, { last: performance.now(), cost: 0 }).get(part);
 const now = () => performance.now();
 const asking = (state) => state.began && now() - state.began < TIMEOUT + GAP;
-let stream = null, mode = "polling", ids = true, beat = 15000, heard = 0, retry = 0, again = 0, hiddenAt = 0, told = false;
+let stream = null, mode = "polling", ids = true, beat = 15000, heard = 0, retry = 0, again = 0, hiddenAt = 0, warned = false;
 
 const live = (event) => event.detail.elt.matches?.("[data-live][hx-get]") && event.detail.requestConfig?.triggeringEvent?.type === "live";
 const edited = (f) => f.type === "hidden" || f.form?.matches("[data-filters]") ? false
@@ -259,12 +259,12 @@ function tick() {
   const since = Math.min(...all.map((part) => of(part).failed || Infinity));
   const stale = $("#stale"), seconds = Math.floor((now() - since) / 1e4) * 10;
   const old = seconds * 1000 >= STALE;
-  if (stale && (old || told)) { // what somebody else shows there is not ours to hide
+  if (stale && (old || warned)) { // what somebody else shows there is not ours to hide
     stale.hidden = !old;
     const said = stale.dataset.say.replace("{n}", seconds);
     if (old && stale.textContent !== said) stale.textContent = said;
   }
-  told = old;
+  warned = old;
 }
 // A page nobody looks at keeps no stream: a browser has six connections for all its tabs (HTTP/1.1).
 document.addEventListener("visibilitychange", () => {
