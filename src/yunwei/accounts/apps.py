@@ -12,9 +12,14 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        """Whoever is logged in, by whichever door, has a session that is written down and has its limits."""
+        """Whoever is logged in, by whichever door, has a session that is written down and has its limits. A policy that
+        cannot be meant stops the process here, by the name of its key."""
         from django.contrib.auth.signals import user_logged_in
 
+        from yunwei.accounts import oidc, policy
+
+        policy.policy()
+        oidc.provider()
         user_logged_in.connect(_begin, dispatch_uid="yunwei.accounts.sessions")
 
 

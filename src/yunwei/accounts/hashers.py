@@ -39,7 +39,8 @@ class Sm3Hasher(PBKDF2PasswordHasher):
     iterations = ITERATIONS
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
-        self._check_encode_args(password, salt)
+        if not salt or "$" in salt:
+            raise ValueError("salt must be provided and cannot contain $")
         count = iterations or self.iterations
         made = base64.b64encode(pbkdf2_sm3(password.encode(), salt.encode(), count)).decode("ascii")
         return f"{self.algorithm}${count}${salt}${made}"

@@ -57,7 +57,7 @@ class AccountManager(BaseUserManager["Account"]):
     def create(self, **fields: Any) -> Account:
         password = fields.pop("password", None)
         account = self.model(**fields)
-        account.set_password(password)
+        account.set_password(password or None)
         account.save(using=self._db)
         return account
 

@@ -9,6 +9,8 @@ officers gave. Settings, in yunwei.toml::
     client_secret_file = "keys/oidc.secret"   # relative to the instance's folder, mode 0600
     claim = "preferred_username"              # which claim is our account name
     title = "统一身份认证"                     # what the button says
+
+The libraries are imported where they are used: most processes of an instance never speak to a provider.
 """
 
 from __future__ import annotations
@@ -22,14 +24,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from yunwei.accounts.errors import AccountError
 
@@ -114,6 +111,9 @@ def finish(told: Provider, kept: Mapping[str, str], back: str, answer: Mapping[s
 def checked(told: Provider, id_token: str, *, nonce: str) -> Mapping[str, JSON]:
     """The claims of an ID token whose signature, issuer, audience, times and nonce are right (OpenID Connect Core
     3.1.3.7). Raises AccountError without saying more than which provider."""
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+
     rules = jwt.JWTClaimsRegistry(
         leeway=LEEWAY_S,
         iss={"essential": True, "value": told.issuer},
@@ -146,7 +146,9 @@ def metadata(told: Provider) -> Mapping[str, JSON]:
     return said
 
 
-def _keys(told: Provider) -> KeySet:
+def _keys(told: Provider) -> Any:
+    from joserfc.jwk import KeySet
+
     said = _fetch(_endpoint(metadata(told), "jwks_uri"), int(time.time() / FRESH_S))
     return KeySet.import_key_set({"keys": list(said.get("keys", []))})
 
@@ -166,6 +168,8 @@ def _secure(url: str) -> None:
 
 @lru_cache(maxsize=8)
 def _fetch(url: str, _age: int) -> Mapping[str, JSON]:
+    import requests
+
     try:
         answer = requests.get(url, timeout=TIMEOUT_S, allow_redirects=False)
         answer.raise_for_status()
@@ -178,6 +182,8 @@ def _fetch(url: str, _age: int) -> Mapping[str, JSON]:
 
 
 def _client(told: Provider, back: str) -> Any:
+    from authlib.integrations.requests_client import OAuth2Session
+
     try:
         if told.secret_file.stat().st_mode & 0o077:
             hint = f"chmod 600 {told.secret_file}"

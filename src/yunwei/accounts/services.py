@@ -55,13 +55,13 @@ def create_account(
     known = _role(role, organisation)
     _names(username, display_name, person, organisation)
     maker = Account.objects.filter(username=by).first()
-    if maker is not None and maker.role != Role.SYSADMIN:
+    active = by.startswith("system:")  # no account has such a name
+    if not active and (maker is None or maker.role != Role.SYSADMIN or not maker.is_active):
         raise AccountError(_("只有系统管理员可以建立账号"), where=by)
-    active = maker is None
     with transaction.atomic():
         account = Account.objects.create(
             username=username, display_name=display_name, role=known, organisation=organisation, person=person,
-            made_by=by, is_active=active, password=password or None,
+            made_by=by, is_active=active, password=password,
             must_change=bool(password) and policy().change_first, password_changed_at=now if password else None,
         )  # fmt: skip
         ledger.record(

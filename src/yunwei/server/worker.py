@@ -108,13 +108,16 @@ class Heads:
 
 
 def tick(executor: str, now: datetime) -> None:
-    """What is due now is brought up to date, submitted and settled; then runs that no engine knows are handed over."""
+    """What is due now is brought up to date, submitted and settled; then runs that no engine knows are handed over, and
+    sessions whose browser never came back are ended."""
+    from yunwei.accounts import sessions
     from yunwei.duties import services as duties
     from yunwei.runs import services as runs
 
     runs.worker_seen(executor, now)
     duties.tick(now)
     runs.reconcile()
+    sessions.sweep(now=now)
 
 
 def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callable[[], None] = lambda: None) -> None:

@@ -13,6 +13,7 @@ from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from yunwei.accounts import addresses, oidc, sessions, totp, wall
@@ -41,6 +42,7 @@ def _render(request: HttpRequest, template: str, context: dict[str, Any], status
     return render(request, template, frame | contract_names() | context, status=status)
 
 
+@sensitive_post_parameters()
 @never_cache
 @require_http_methods(["GET", "POST"])
 def log_in(request: HttpRequest) -> HttpResponse:
@@ -112,6 +114,7 @@ def _go_on(request: HttpRequest, account: Account, *, how: str, before: int, tar
     return redirect("login-code")
 
 
+@sensitive_post_parameters()
 @never_cache
 @require_http_methods(["GET", "POST"])
 def code(request: HttpRequest) -> HttpResponse:

@@ -132,10 +132,10 @@ def _channels() -> Facts:
     web, traps = told.get("web", {}), told.get("traps", {})
     offset = told.get("clock", {}).get("offset_s", 0)
     return [
-        (_("网页"), _("仅限本机名：{hosts}").format(hosts="、".join(settings.ALLOWED_HOSTS))),
+        (_("网页"), _("只应答：{hosts}").format(hosts="、".join(settings.ALLOWED_HOSTS))),
         ("HTTPS", _yes(web.get("https", False))),
         (_("SNMP 陷阱"), str(traps.get("listen", "")) or _("未启用")),
-        (_("短信与微信"), _("未启用：须先取得甲方同意（合同 8.1.1）")),
+        (_("短信与微信"), _("未启用：须先取得甲方的书面同意")),
         (_("时区"), settings.TIME_ZONE),
         (_("时钟偏移"), _("{n} 秒").format(n=offset) if offset else _("无")),
         (_("演示实例"), _yes(told.get("demo", False))),
