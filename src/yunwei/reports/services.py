@@ -110,7 +110,7 @@ def make(content: bytes, *, tell: Callable[[int, int], None] = lambda _done, _al
         document = outline.document(told["data"], edition=told["edition"], made=facts)
         page = render.content(
             document, press, author=AUTHOR, keywords=[told["data"]["contract"]["number"]],
-            origin=_("本报告由云维依据合同、服务方案与证据链生成"),
+            origin=_("本报告由云维依据合同、服务方案与证据链生成；文件的 SM3 摘要可在平台核验页核对"),
         )  # fmt: skip
         pdf = render.pdf(page, press, at)
         tell(2, 4)
