@@ -390,7 +390,7 @@ def ticket_now(request: HttpRequest, number: str) -> HttpResponse:
     context = _one(_ticket(viewer, number), viewer) | {
         "problem": "",
         "given": dict.fromkeys(GIVEN, ""),
-        "seen": request.GET.get("state", ""),
+        "part": request.GET.get("part", ""),
     }
     return page(request, "desk/ticket_now.jinja", context, here="portal")
 

@@ -170,12 +170,12 @@ def ticket(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_GET
 def ticket_now(request: HttpRequest, number: str) -> HttpResponse:
-    """What changes on the page; the buttons come with it when the state is another than the one that is shown."""
+    """What changes on the page: `part` is its history, or its side with the title."""
     found = _ticket(number)
     context = model(found, viewer_of(request)) | {
         "problem": "",
         "given": dict.fromkeys(GIVEN, ""),
-        "seen": request.GET.get("state", ""),
+        "part": request.GET.get("part", ""),
     }
     return page(request, "desk/ticket_now.jinja", context, here="tickets")
 

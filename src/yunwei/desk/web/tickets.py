@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from markupsafe import Markup
 
-from yunwei.accounts.models import Account, Organisation, PartyOf
+from yunwei.accounts.models import Account
 from yunwei.desk import services as desk
 from yunwei.desk.models import Ticket, TicketKind, TicketState
 from yunwei.desk.web import clocks, speaking
@@ -57,7 +57,8 @@ def clock_cell(row: Any) -> Markup:
     one: clocks.Clock | None = row.clock
     if one is None:
         return cells.NOTHING
-    tone = one.tone if one.running and row.state not in DONE else "mut"
+    quiet = one.tone == "ok" if not one.running else row.state in DONE
+    tone = "mut" if quiet else one.tone
     return Markup('<span class="num left t-{}">{}</span><small>{} · {} · {}</small>').format(
         tone, one.left, one.rule, words.clauses(one.row.clauses), one.owner
     )
@@ -85,12 +86,6 @@ def _state(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
     return rows.filter(closed_at__isnull=True) if text == "open" else equals("state")(rows, text)
 
 
-def _units() -> list[tuple[str, Any]]:
-    """Who may have asked; one statement."""
-    units = Organisation.objects.filter(party__in=(PartyOf.A, PartyOf.TENANT)).order_by("name")
-    return [(str(code), name) for code, name in units.values_list("code", "name")]
-
-
 FILTERS = (
     Filter("q", gettext_lazy("内容"), contains("number", "title", "body"), hint=gettext_lazy("工单号、标题或描述")),
     Filter(
@@ -101,7 +96,12 @@ FILTERS = (
     ),
     Filter("kind", gettext_lazy("类型"), equals("kind"), lambda: [(k.value, k.label) for k in TicketKind]),
     Filter("overdue", gettext_lazy("时限"), _overdue, lambda: [("1", _("已超过"))]),
-    Filter("unit", gettext_lazy("申请单位"), equals("requester__code"), _units),
+    Filter(
+        "unit",
+        gettext_lazy("申请单位"),
+        contains("requester__name", "requester__code"),
+        hint=gettext_lazy("名称或代码"),
+    ),
     Filter("asset", gettext_lazy("资产"), contains("asset__code", "asset__name", "component"), hint=gettext_lazy("编号或名称")),
 )  # fmt: skip
 
