@@ -43,6 +43,7 @@ def served(tmp_path_factory, django_db_setup, django_db_blocker) -> Iterator[Web
 def site(served: Web, engineer: str) -> Iterator[Web]:
     """The module's web process, after it has seen this test's database: every test begins with an empty one."""
     stream = served.listen(engineer)
+    assert stream.answer.status == 200, served.log()
     mark = f"sync{next(MARKS)}"
     for _ in range(int(live_kit.SOON_S)):
         change(f"{mark}.ready", "database")

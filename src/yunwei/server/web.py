@@ -124,7 +124,11 @@ def main() -> None:
     """Run this instance's web process until it is told to stop (SIGTERM, SIGINT)."""
     instance.setup()
     from django.db import connections
+    from django.urls import get_resolver
 
+    _ = (
+        get_resolver().url_patterns
+    )  # a page that cannot be imported ends the process now, and the first visit is not slow
     connections["default"].settings_dict["CONN_MAX_AGE"] = KEEP_S
     connections["default"].settings_dict["CONN_HEALTH_CHECKS"] = True
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
