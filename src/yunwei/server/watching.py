@@ -88,8 +88,9 @@ def _postgres() -> Iterator[bool]:
     import psycopg
 
     url = instance.postgres_url(connection.settings_dict)
-    alive = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
-    with psycopg.connect(url, autocommit=True, **alive) as listening:
+    with psycopg.connect(
+        url, autocommit=True, keepalives_idle=15, keepalives_interval=5, keepalives_count=3
+    ) as listening:
         listening.execute("LISTEN yunwei")
         while True:
             yield bool(list(listening.notifies(timeout=STEP_S, stop_after=1)))
