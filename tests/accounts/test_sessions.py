@@ -44,10 +44,13 @@ def ended() -> list[str]:
 def test_the_new_login_ends_the_old_one_and_the_old_browser_is_told(people: People) -> None:
     old, new = enter(Client(), "tenant"), enter(Client(), "tenant")
     assert new.get("/me").status_code == 200
+    assert old.get("/events").status_code == 302, "what the page fetches by itself"
+    assert old.get("/login").status_code == 200, "may come first"
     assert "同一账号在别处登录" in said(old)
-    assert "同一账号在别处登录" not in str(old.get("/login").content.decode()), "it is told once"
     assert ended() == ["replaced"]
-    assert '"ended":1' in bytes(Intake.objects.filter(kind="accounts.login").latest("pk").body).decode()
+    enter(old, "tenant").post("/logout")
+    assert "同一账号在别处登录" not in str(old.get("/login").content.decode()), "it is told until somebody logs in"
+    assert '"ended":1' in bytes(Intake.objects.filter(kind="accounts.login").order_by("pk")[1].body).decode()
 
 
 def test_a_fragment_of_the_old_browser_is_refused_and_tells_why(people: People) -> None:

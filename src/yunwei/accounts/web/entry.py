@@ -61,13 +61,12 @@ def log_in(request: HttpRequest) -> HttpResponse:
         status = 429 if answer.refused == door.Refused.SLOWED else 403
     provider = oidc.provider()
     context |= {"oidc": provider.title if provider else "", "oidc_query": urlencode({"next": target} if target else {})}
-    response = _render(request, "login.jinja", context, status)
-    response.delete_cookie(gate.WHY, samesite="Lax")
-    return response
+    return _render(request, "login.jinja", context, status)
 
 
 def _why(request: HttpRequest) -> str:
-    """Why this browser's session ended, for who comes back to the login page."""
+    """Why this browser's session ended, for who comes back to the login page. It is told until somebody logs in (or a few
+    minutes pass): a page that follows live may have fetched this one before its reader sees it."""
     rules = policy()
     return {
         Ended.REPLACED.value: _(
@@ -148,7 +147,9 @@ def _enter(
     login(request, account, backend="yunwei.accounts.backend.AccountBackend")
     key = request.session.session_key or ""
     door.entered(account, how=how, second=second, failed_before=before, key=key, now=now())
-    return redirect(target or home(account))
+    response = redirect(target or home(account))
+    response.delete_cookie(gate.WHY, samesite="Lax")
+    return response
 
 
 def home(account: Account) -> str:

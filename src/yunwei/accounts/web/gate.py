@@ -17,7 +17,7 @@ from yunwei.ui.context import now
 from yunwei.ui.live import FOLLOWS
 
 Handler = Callable[[HttpRequest], HttpResponse]
-#: tells the login page why the session of this browser ended; read once
+#: tells the login page why the session of this browser ended
 WHY = "yw_ended"
 #: what is open to who still has to choose a password or to set up the second factor
 _ALWAYS = frozenset({"logout", "language", "me-password", "me-totp", "me-totp-codes"})
