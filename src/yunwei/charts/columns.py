@@ -12,7 +12,7 @@ from html import escape
 from yunwei.charts.svg import Slice, _n, _text
 
 #: drawing units: plot area inside the picture
-LEFT, TOP, BOTTOM = 34.0, 10.0, 24.0
+LEFT, RIGHT, TOP, BOTTOM = 34.0, 16.0, 10.0, 24.0
 #: the line of the legend
 KEY = 18.0
 
@@ -43,7 +43,7 @@ def columns(
     above = TOP + (KEY if legend else 0)
     plot = height - above - BOTTOM
     out = [*_legend(legend), *(_grid(v, above + plot * (1 - v / top), width) for v in range(0, top + 1, step))]
-    slot = (width - LEFT - 4) / max(len(stacks), 1)
+    slot = (width - LEFT - RIGHT) / max(len(stacks), 1)
     wide = min(slot * 0.68, 26.0)
     every = -(-len(stacks) // 16)  # names that would touch each other are left out
     for i, stack in enumerate(stacks):
@@ -74,7 +74,9 @@ def _legend(legend: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _grid(value: int, y: float, width: float) -> str:
-    line = f'<rect x="{_n(LEFT)}" y="{_n(y - 0.25)}" width="{_n(width - LEFT - 4)}" height="0.5" class="f-line"/>'
+    line = (
+        f'<rect x="{_n(LEFT)}" y="{_n(y - 0.25)}" width="{_n(width - LEFT - RIGHT + 8)}" height="0.5" class="f-line"/>'
+    )
     return line + _text(LEFT - 6, y + 3.5, "end", "10", ' class="mut"', str(value))
 
 

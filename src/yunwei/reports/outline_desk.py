@@ -59,7 +59,7 @@ def _listed(rows: list[dict[str, JSON]], of: Period) -> Block:
     return Table(
         _("本期的工单（含往期未关闭）"),
         [
-            Column(_("工单"), 1.65), Column(_("标题"), 2.8), Column(_("单位或资产"), 1.5), Column(_("收到"), 1.2),
+            Column(_("工单"), 1.65), Column(_("标题"), 2.8), Column(_("单位或资产"), 1.5), Column(_("收到"), 1.4),
             Column(_("状态"), 0.85), Column(_("证据"), 0.8),
         ],
         [
@@ -74,6 +74,13 @@ def _listed(rows: list[dict[str, JSON]], of: Period) -> Block:
     )  # fmt: skip
 
 
+def _deadline(row: Mapping[str, JSON], of: Period) -> str:
+    """Until when a clock runs; a clock without a number says so."""
+    if not row["due"]:
+        return _("无数字")
+    return say.due(row["due"], of.zone) + (_("（暂定）") if row["provisional"] else "")
+
+
 def _clocks(rows: list[dict[str, JSON]], by_event: Mapping[str, JSON], who: str, of: Period) -> Block:
     """Clocks that an event started; whose they are decides the table, nothing else differs."""
     out = []
@@ -84,8 +91,7 @@ def _clocks(rows: list[dict[str, JSON]], by_event: Mapping[str, JSON], who: str,
                 Cell(ticket["number"] if ticket else say.period_key(r["period"])),
                 Cell(f"{r['obligation']} {say.title(r)}"),
                 Cell(say.clauses(r["clauses"])),
-                Cell(say.short(r["starts"], of.zone)),
-                Cell(say.short(r["due"], of.zone) + (_("（暂定）") if r["provisional"] else "") if r["due"] else _("无数字"), "" if r["due"] else "mut"),
+                Cell(f"{say.short(r['starts'], of.zone)}\n{_deadline(r, of)}"),
                 Cell(say.short(r["done"], of.zone), "" if r["done"] else "mut"),
                 say.state_cell(r) if r["counts"] else Cell(_("不计分"), "mut"),
                 say.number(r["number"]),
@@ -94,8 +100,8 @@ def _clocks(rows: list[dict[str, JSON]], by_event: Mapping[str, JSON], who: str,
     return Table(
         "",
         [
-            Column(_("起因"), 1.75), Column(_("义务"), 1.75), Column(_("条款"), 0.85), Column(_("起算"), 1.25),
-            Column(_("期限"), 1.25), Column(_("完成"), 1.25), Column(_("状态"), 1.05), Column(_("证据"), 0.85),
+            Column(_("起因"), 2.8), Column(_("义务"), 4.2), Column(_("条款"), 1.3), Column(f"{_('起算')}\n{_('期限')}", 2.2),
+            Column(_("完成"), 2.2), Column(_("状态"), 1.6), Column(_("证据"), 1.7),
         ],
         out,
         _("本期没有{who}的时钟").format(who=words.party(who)),

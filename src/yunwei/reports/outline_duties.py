@@ -26,7 +26,8 @@ def duties(data: Mapping[str, JSON], of: Period) -> Section:
     if of.kind is not Kind.DAILY and told["sum"]["all"]:
         blocks.append(_chart(told))
     inner = [
-        Section(_("{who}义务").format(who=words.party(who)), [_by_obligation(told, who)]) for who in ("B", "A", "AB")
+        Section(_("{who}义务").format(who=words.party(who)), [_by_obligation(told, who), *_uncounted(told, who)])
+        for who in ("B", "A", "AB")
     ]
     inner.append(Section(_("未按期与免责事项"), [_special(told, of)]))
     if told["overdue"] or told["carried"]:
@@ -57,8 +58,7 @@ def _by_obligation(told: Mapping[str, JSON], who: str) -> Table:
         say.two_lines(w)
         for w in (_("应履行"), _("按期"), _("迟延"), _("未履行"), _("未能证明"), _("免责"), _("逾期"), _("未到期"))
     ]
-    mine = [o for o in told["obligations"] if o["owes"] == who and (o["sum"]["all"] or o["uncounted"])]
-    counted = [o for o in mine if o["sum"]["all"]]
+    counted = [o for o in told["obligations"] if o["owes"] == who and o["sum"]["all"]]
     for o in counted:
         s = o["sum"]
         numbers = [n for group in o["numbers"].values() for n in group]
@@ -72,20 +72,28 @@ def _by_obligation(told: Mapping[str, JSON], who: str) -> Table:
         )
     if counted:
         rows.append([Cell(_("合计")), Cell(""), *count_cells(told["by_party"][who]), Cell("")])
-    left_out = [o for o in mine if o["uncounted"]]
-    if left_out:
-        n = sum(o["uncounted"] for o in left_out)
-        said = _("另列不计分：{names}").format(names="、".join(o["id"] for o in left_out))
-        rows.append([Cell(said, "mut"), Cell(""), Cell(str(n), "mut"), *[Cell("")] * 8])
     return Table(
         _("{who}义务的履行（按义务）").format(who=words.party(who)),
-        [Column(_("义务"), 2.9), Column(_("条款"), 1.05)]
-        + [Column(t, 0.75, "right") for t in short]
-        + [Column(_("证据"), 1.35)],
+        [Column(_("义务"), 2.9), Column(_("条款"), 1.0)]
+        + [Column(t, 0.7, "right") for t in short]
+        + [Column(_("证据"), 1.7)],
         rows,
         _("本期没有到期的义务"),
-        totals=(1 if counted else 0) + (1 if left_out else 0),
+        totals=1 if counted else 0,
     )
+
+
+def _uncounted(told: Mapping[str, JSON], who: str) -> list[Block]:
+    """What is listed and stands in no sum, and why."""
+    rows = [o for o in told["obligations"] if o["owes"] == who and o["uncounted"]]
+    if not rows:
+        return []
+    names = "、".join(f"{o['id']} {o['uncounted']}" for o in rows)
+    why = "；".join(sorted({o["why"] for o in rows if o["why"]}))
+    text = _("另列不计分 {n} 项（{why}）：{names}。").format(
+        n=sum(o["uncounted"] for o in rows), why=why or "—", names=names
+    )
+    return [Para(text, "mut")]
 
 
 def count_cells(s: Mapping[str, int]) -> list[Cell]:
@@ -103,7 +111,7 @@ def _row(row: Mapping[str, JSON], of: Period) -> list[Cell]:
         Cell(f"{row['obligation']} {say.title(row)}"),
         Cell(say.period_key(row["period"])),
         Cell(words.party(row["owes"])),
-        Cell(say.short(row["due"], of.zone)),
+        Cell(say.due(row["due"], of.zone)),
         say.state_cell(row),
         Cell(text or "—", "" if text else "mut"),
         say.number(row["number"]),
@@ -114,7 +122,7 @@ def _listed(title: str, rows: Sequence[Mapping[str, JSON]], of: Period, empty: s
     return Table(
         title,
         [
-            Column(_("义务"), 2.5), Column(_("期次"), 1.1), Column(_("责任方"), 0.8), Column(_("期限"), 1.2),
+            Column(_("义务"), 2.5), Column(_("期次"), 1.1), Column(_("责任方"), 0.8), Column(_("期限"), 1.35),
             Column(_("状态"), 1.1), Column(_("说明"), 2.0), Column(_("证据"), 0.85),
         ],
         [_row(r, of) for r in rows],

@@ -59,7 +59,7 @@ def _instalments(data: Mapping[str, JSON], of: Period) -> Block:
         rows.append(
             [
                 Cell(f"{part['share']} %"), Cell(amount), Cell(part["clause"]), state,
-                Cell(say.short(row["due"], of.zone) if row else "—"), say.number(row["number"]) if row else Cell("—", "mut"),
+                Cell(say.due(row["due"], of.zone) if row else "—"), say.number(row["number"]) if row else Cell("—", "mut"),
             ]
         )  # fmt: skip
     return Table(

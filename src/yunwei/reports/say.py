@@ -52,7 +52,13 @@ def at(moment: str | None, zone: str) -> datetime | None:
 
 
 def short(moment: str | None, zone: str) -> str:
-    """Month, day and minute. Midnight is the day before's 24:00, as the contract's days end (民法典 203)."""
+    """Month, day and minute of something that happened."""
+    there = at(moment, zone)
+    return "—" if there is None else f"{there:%m-%d}{NBSP}{there:%H:%M}"
+
+
+def due(moment: str | None, zone: str) -> str:
+    """Month, day and minute by which something is due. The midnight after a day is that day's 24:00 (民法典 203)."""
     there = at(moment, zone)
     if there is None:
         return "—"

@@ -121,8 +121,8 @@ def _worst(rows: Iterable[tuple[str, str, str, str, str, int, str]], verdict: st
 
 
 def _drifts(runs: list[Run], numbers: Mapping[str, int]) -> JSON:
-    """Readings of the period's first and last sweep of one procedure, compared."""
-    ended = [r for r in runs if r.procedure == PROCEDURES[0] and r.ended_at is not None]
+    """Readings of the period's first and last sweep of one procedure that saw most devices, compared."""
+    ended = [r for r in runs if r.procedure == PROCEDURES[0] and r.ended_at is not None and _saw_most(r)]
     if len(ended) < 2:
         return {"state": "few", "rows": [], "all": 0}
     first, last = ended[0], ended[-1]
@@ -135,6 +135,12 @@ def _drifts(runs: list[Run], numbers: Mapping[str, int]) -> JSON:
         "state": "read", "rows": rows, "all": len(found), "first": moment(first.submitted_at), "last": moment(last.submitted_at),
         "numbers": [numbers.get(first.id), numbers.get(last.id)],
     }  # fmt: skip
+
+
+def _saw_most(run: Run) -> bool:
+    """Whether a sweep proved half of what was agreed; one that saw little has nothing to compare with."""
+    coverage = (run.outcome or {}).get("coverage") or {}
+    return bool(coverage.get("agreed")) and 2 * coverage.get("proven", 0) >= coverage["agreed"]
 
 
 def _readings(run: str) -> dict[tuple[str, str, str, str], Observation]:
@@ -233,7 +239,7 @@ def _device_table(told: Mapping[str, JSON], *, blind: bool) -> Block:
 
 def _drift_blocks(told: Mapping[str, JSON], of: Period) -> list[Block]:
     if told["state"] == "few":
-        return [Para(_("本期巡检不足两轮，无从比较。"), "mut")]
+        return [Para(_("本期看清过半设备的巡检不足两轮，无从比较。"), "mut")]
     if told["state"] == "gone":
         return [Note(_("首轮或末轮巡检没有可读的原始读数，未作比较。"), "unp")]
     numbers = "、".join(said(n) for n in told["numbers"])
