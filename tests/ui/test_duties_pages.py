@@ -19,6 +19,7 @@ from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, Sta
 from yunwei.duties.sources import calendar, folder
 from yunwei.duties.web import obligations
 from yunwei.duties.web.pending import answering_claim, answering_proof
+from yunwei.duties.web.standing import standings
 from yunwei.ledger.models import Entry, Intake
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_the_day")]
@@ -108,7 +109,7 @@ def test_an_obligation_says_who_owes_whom_what_and_what_it_is_worth(client: Clie
     assert "乙方负有，甲方接受并确认" in said
     assert "每日 18:00 前 服务方案第 1 版" in said
     assert "待评分标准 3.5" in said, "no rubric is in hand: no number"
-    assert "已结 3 期，按期 1 、迟延 1 、未证明 0 、未履行 1 ； 1 期逾期未办" in said
+    assert "已结 3 期，按期 1 、迟延 1 、未证明 0 、未履行 1 " in said
     assert "已查" in said, "the proof that waits"
     for code in ("R2", "A6"):
         assert "没有到期日" in text_of(get(client, f"/obligations/{code}", people["a_manager"]))
@@ -121,7 +122,7 @@ def test_its_occurrences_are_listed_with_evidence_and_filtered(client: Client, p
     kept = scene.row("S1.2", "2026-04-06")
     assert f'href="/evidence/{Entry.objects.get(intake_id=kept.evidence).seq}"' in page
     for query, wanted in (
-        ("state=late", {"2026-04-07"}), ("waits=answer", {"2026-04-08"}), ("state=overdue", {"2026-04-08"}),
+        ("state=late", {"2026-04-07"}), ("waits=answer", {"2026-04-08"}), ("state=overdue", set()),
         ("waits=dispute", set()),
     ):  # fmt: skip
         page = client.get(f"/obligations/S1.2?{query}").content.decode()
@@ -321,3 +322,19 @@ def test_a_file_that_is_too_large_is_not_read(client: Client, people, monkeypatc
     answer = post(client, people["b_manager"], row, {"act": "state", "statement": "x", "file": file()})
     assert answer.status_code == 400
     assert "文件超过" in answer.content.decode()
+
+
+def test_the_receiver_s_delay_is_not_the_other_side_s_lateness(client: Client, people) -> None:
+    scene.play(people)
+    row = scene.row("S1.2", "2026-04-08")  # stated in time, unanswered, its time is over
+    assert row.state == State.DUE
+    assert row.due_at is not None
+    assert row.due_at < scene.NOW
+    found = standings(scene.NOW)["S1.2"]
+    assert (found.overdue, found.stated) == (0, 1)
+    assert "逾期未办" not in text_of(get(client, f"/occurrences/{row.pk}", people["b_engineer"]))
+    ManualProof.objects.filter(occurrence=row).update(stated_at=row.due_at + timedelta(hours=1))
+    found = standings(scene.NOW)["S1.2"]
+    assert (found.overdue, found.stated) == (1, 0), "said too late, it is late"
+    ManualProof.objects.filter(occurrence=row).delete()
+    assert "：逾期未办" in text_of(get(client, f"/occurrences/{row.pk}", people["b_engineer"])).replace("： ", "：")

@@ -6,13 +6,25 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from yunwei.duties import sources
-from yunwei.duties.models import Occurrence, State
+from yunwei.duties.models import ManualProof, Occurrence, State
 from yunwei.duties.schedule import Due, occurrences
 
 OPEN = (State.DUE, State.RUNNING)
+
+
+def stated_in_time() -> Exists:
+    """Of an occurrence: a proof was stated in time and waits for its answer. The receiver's delay is not the other's."""
+    return Exists(
+        ManualProof.objects.filter(occurrence=OuterRef("pk"), confirmed__isnull=True, stated_at__lte=OuterRef("due_at"))
+    )
+
+
+def overdue(now: datetime) -> Q:
+    """Open, past its time, and nobody said in time that it was done."""
+    return Q(state__in=OPEN, due_at__lt=now) & ~Q(stated_in_time())
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,12 @@ class Side:
     @property
     def acts(self) -> int:
         """What waits for its hand now."""
-        return self.standing.overdue + self.answers + self.plan
+        return self.overdue + self.answers + self.plan
+
+    @property
+    def overdue(self) -> int:
+        """What is past its time and still not done; it may still be done, late."""
+        return self.standing.overdue + self.standing.missed
 
 
 def broken(folder: Folder, found: Mapping[str, Standing]) -> list[Broken]:
@@ -105,16 +110,15 @@ def sentence(whole: Standing, sides: Sequence[Side]) -> list[tuple[str, str]]:
         "missed": (whole.missed, "bad" if whole.missed else "mut"),
         "unproven": (whole.unproven, "unp" if whole.unproven else "mut"),
         "late": (whole.late, "warn" if whole.late else "mut"),
-        "overdue": (whole.overdue, "bad" if whole.overdue else "mut"),
         "a": (sides[0].acts, "warn" if sides[0].acts else "mut"),
         "b": (sides[1].acts, "warn" if sides[1].acts else "mut"),
     }
     if not whole.settled:
-        text = _("本合同期尚无已结事项；{overdue} 项逾期未办，待甲方办理 {a} 件、乙方 {b} 件")
+        text = _("本合同期尚无已结事项；待甲方办理 {a} 件、乙方 {b} 件")
     else:
         text = _(
             "本合同期已结 {settled} 项，其中未履行 {missed}、未证明 {unproven}、迟延 {late}；"
-            "{overdue} 项逾期未办，待甲方办理 {a} 件、乙方 {b} 件"
+            "待甲方办理 {a} 件、乙方 {b} 件"
         )
     return words.pieces(text, values)
 
@@ -175,8 +179,8 @@ def model(now: datetime) -> dict[str, Any]:
         "faults": faults[:WORST],
         "faults_all": len(faults),
         "columns": [
-            (_("逾期"), "overdue", "bad"), (_("未履行"), "missed", "bad"), (_("未证明"), "unproven", "unp"),
-            (_("迟延"), "late", "warn"), (_("按期"), "kept", "ok"),
+            (_("未履行"), "missed", "bad"), (_("未证明"), "unproven", "unp"),
+            (_("迟延"), "late", "warn"), (_("待确认"), "stated", "info"), (_("按期"), "kept", "ok"),
         ],
         "sides": sides,
         "waiting": open_,
@@ -215,3 +219,9 @@ def health(request: HttpRequest) -> HttpResponse:
     """The page."""
     now = now_of_instance()
     return page(request, "contract/health.jinja", model(now), here="contract", as_of=now)
+
+
+def body(request: HttpRequest) -> HttpResponse:
+    """Its changing part, fetched again when something of it changed, under the same permission check."""
+    now = now_of_instance()
+    return page(request, "contract/health_body.jinja", model(now), here="contract", as_of=now)

@@ -12,6 +12,7 @@ PAPERS = "M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6"
 
 PAGES = [
     Page("contract", "contract", health.health, READERS, Menu("overview", _("合同健康"), SCALES, 20, "c")),
+    Page("contract/body", "contract-body", health.body, READERS),
     Page("contract/clauses", "contract-clauses", clauses.clauses, READERS),
     Page("plans", "plans", plans.listed, READERS, Menu("contract", _("服务方案"), PAPERS, 20)),
     Page("plans/<int:version>", "plan", plans.one, READERS),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from yunwei.contract import openitems
 from yunwei.contract.schema import ApprovedPlan, Folder, Instalment, Kind, Obligation
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State, TriggerEvent
+from yunwei.duties.queries import overdue
 from yunwei.duties.web.looked import Sweep
 from yunwei.ui import words
 
@@ -82,7 +83,7 @@ class Payment:
 def counts_of(now: datetime, start: datetime, end: datetime) -> dict[str, int]:
     """Occurrences that count, by state and by what they ask for, in one query. A day is (midnight, midnight]."""
     yes, due_today = Q(counts=True), Q(due_at__gt=start, due_at__lte=end)
-    late = Q(state__in=OPEN, due_at__lt=now) | Q(state=State.MISSED)
+    late = overdue(now) | Q(state=State.MISSED)
     named = {str(state.value): Count("id", filter=yes & Q(state=state)) for state in State}
     return Occurrence.objects.aggregate(
         **named,
@@ -196,6 +197,8 @@ def _clock(
         else "ok"
     )
     rule = f"{words.deadline(obligation, row, plan)} · {words.clauses(row.clauses)} · {words.title(obligation)}"
+    if not row.counts:
+        rule = f"{_('不计分')} · {rule}"
     return Clock(
         title=what,
         rule=rule,

@@ -19,7 +19,7 @@ from yunwei.contract import openitems
 from yunwei.contract.schema import ApprovedPlan, Folder, Obligation, Selector
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State
 from yunwei.duties.proofs import manual
-from yunwei.duties.queries import OPEN
+from yunwei.duties.queries import OPEN, overdue
 from yunwei.duties.web import terms, year
 from yunwei.duties.web.obligations import plan_now
 from yunwei.duties.web.pending import answering_claim, answering_proof, side_of, waiting
@@ -82,9 +82,15 @@ def due(row: Occurrence) -> str:
     return f"{there:%Y-%m-%d %H:%M}"
 
 
+def late(row: Occurrence) -> bool:
+    """Open, past its time, and nobody says that it was done."""
+    past = row.state in OPEN and row.due_at is not None and row.due_at < now_of_instance()
+    return past and not getattr(row, "stated", False)
+
+
 def state_cell(row: Occurrence) -> Markup:
     """The state with who answers for it, and what waits."""
-    if row.state in OPEN and row.due_at is not None and row.due_at < now_of_instance():
+    if late(row):
         parts = [
             cells.state("bad", _("逾期未办")),
             Markup('<small class="mut">{}</small>').format(row.get_state_display()),
@@ -118,7 +124,7 @@ def _waits(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
 
 def _state(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
     if text == "overdue":
-        return rows.filter(state__in=OPEN, due_at__lt=now_of_instance())
+        return rows.filter(overdue(now_of_instance()))
     return rows.filter(state=text)
 
 

@@ -20,11 +20,11 @@ from yunwei.contract.models import PlanVersion
 from yunwei.contract.schema import Folder, Obligation, PlanLine
 from yunwei.desk.models import Ticket
 from yunwei.duties import sources
-from yunwei.duties.models import Occurrence, State, TriggerEvent
+from yunwei.duties.models import ClaimState, Occurrence, State, TriggerEvent
 from yunwei.duties.proofs import EXCUSABLE, UNSETTLED, manual
 from yunwei.duties.schedule import anchors_of, count
 from yunwei.duties.web import acts, terms
-from yunwei.duties.web.obligation import due, duty_of, numbers_of, period_name, state_cell
+from yunwei.duties.web.obligation import due, duty_of, late, numbers_of, period_name, state_cell
 from yunwei.duties.web.pending import answering_claim, answering_proof, may_state, side_of
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.explain import explain, weekday_name
@@ -220,7 +220,10 @@ def model(request: HttpRequest, row: Occurrence, problem: str) -> dict[str, Any]
     parts: list[Any] = [*row.proofs.all(), *row.claims.all()]
     for part in parts:
         part.occurrence = row
-    overdue = row.state in (State.DUE, State.RUNNING) and row.due_at is not None and row.due_at < now_of_instance()
+    row.stated = any(p.confirmed is None for p in row.proofs.all())  # type: ignore[attr-defined]
+    row.claimed = any(c.state == ClaimState.CLAIMED for c in row.claims.all())  # type: ignore[attr-defined]
+    row.contested = row.disputed  # type: ignore[attr-defined]
+    overdue = late(row)
     values: dict[str, tuple[object, str]] = {
         "title": (words.title(duty), ""), "period": (event.note if event and event.note else period_name(row), ""),
         "state": (_("逾期未办") if overdue else row.get_state_display(), "bad" if overdue else tone if tone != "mut" else ""),

@@ -16,13 +16,14 @@ from django.utils.translation import gettext as _
 
 from yunwei.contract.schema import Obligation
 from yunwei.duties.models import Occurrence, State
-from yunwei.duties.queries import OPEN
+from yunwei.duties.queries import OPEN, overdue, stated_in_time
 from yunwei.duties.schedule import WITHOUT_OCCURRENCES
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What counts of one obligation, or of several together. `waiting` are open and in time, `overdue` open and late."""
+    """What counts of one obligation, or of several together. Of what is open: `overdue` is late, `stated` was said to be done
+    and waits for the other side, `waiting` is everything else and in time."""
 
     kept: int = 0
     late: int = 0
@@ -30,6 +31,7 @@ class Standing:
     missed: int = 0
     exempt: int = 0
     waiting: int = 0
+    stated: int = 0
     overdue: int = 0
     uncounted: int = 0
     next_due: datetime | None = None
@@ -48,7 +50,7 @@ class Standing:
             (self.unproven, "unp"),
             (self.late, "warn"),
             (self.kept, "ok"),
-            (self.waiting, "info"),
+            (self.waiting or self.stated, "info"),
         )
         return next((tone for found, tone in marks if found), "mut")
 
@@ -68,7 +70,7 @@ class Standing:
         named = (
             (self.overdue, _("逾期 {n}")), (self.missed, _("未履行 {n}")), (self.unproven, _("未证明 {n}")),
             (self.late, _("迟延 {n}")), (self.kept, _("按期 {n}")), (self.exempt, _("免责 {n}")),
-            (self.waiting, _("待履行 {n}")), (self.uncounted, _("不计分 {n}")),
+            (self.stated, _("待确认 {n}")), (self.waiting, _("待履行 {n}")), (self.uncounted, _("不计分 {n}")),
         )  # fmt: skip
         return " · ".join(word.format(n=n) for n, word in named if n)
 
@@ -92,7 +94,7 @@ def worst(standings: Iterable[Standing]) -> Standing:
 def standings(now: datetime, only: str = "") -> dict[str, Standing]:
     """Every obligation that has an occurrence (or one alone), by id; one statement."""
     yes = Q(counts=True)
-    late = Q(state__in=OPEN, due_at__lt=now)
+    late, stated = overdue(now), Q(state__in=OPEN, due_at__lt=now) & Q(stated_in_time())
     settled = {
         name: Count("id", filter=yes & Q(state=state))
         for name, state in (
@@ -106,7 +108,8 @@ def standings(now: datetime, only: str = "") -> dict[str, Standing]:
         .annotate(
             **settled,
             overdue=Count("id", filter=yes & late),
-            waiting=Count("id", filter=yes & Q(state__in=OPEN) & ~late),
+            stated=Count("id", filter=yes & stated),
+            waiting=Count("id", filter=yes & Q(state__in=OPEN) & (Q(due_at__isnull=True) | Q(due_at__gte=now))),
             uncounted=Count("id", filter=Q(counts=False)),
             next_due=Min("due_at", filter=yes & Q(state__in=OPEN, due_at__gte=now)),
             last_bad=Max("due_at", filter=yes & Q(state__in=(State.MISSED, State.UNPROVEN))),

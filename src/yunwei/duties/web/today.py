@@ -90,7 +90,9 @@ def _open_items(folder: Folder) -> dict[str, Any]:
     return {
         "all": len(items),
         "by": [(words.party(who), sum(i.owner == who for i in items)) for who in ("A", "B", "AB")],
-        "rows": [(i.clause, i.title_en if words.english() else i.title, words.party(i.owner), i.id) for i in items[:ITEMS]],
+        "rows": [
+            (i.clause, i.title_en if words.english() else i.title, words.party(i.owner), i.id) for i in items[:ITEMS]
+        ],
     }
 
 
