@@ -14,13 +14,15 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from yunwei.accounts import tokens
 from yunwei.accounts.models import Account, Organisation, Role
 from yunwei.assets.models import Asset, System, Zone
 from yunwei.contract import plans
+from yunwei.desk import book
 from yunwei.desk import services as desk
 from yunwei.desk.models import Entry, Ticket, TicketState
 from yunwei.desk.web import opening, portal, ticket, tickets, uploads
@@ -32,6 +34,7 @@ from yunwei.inspect.models import DeviceSweep, Finding, Standing
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Entry as Numbered
 from yunwei.ledger.models import Intake
+from yunwei.ui.context import now as real_now
 from yunwei.ui.pages import PARTIES, TENANTS
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +146,34 @@ def test_what_the_parties_say_between_themselves_no_department_reads(client: Cli
     enter(client, people["a_manager"])
     assert "10.20.3.15" in client.get(f"/tickets/{mine.number}").content.decode()
     assert client.get(f"/tickets/{mine.number}/files/{line.pk}").content == b"inner"
+
+
+def test_the_api_tells_a_department_no_more_than_the_page(client: Client, people):
+    mine = asked(people)
+    desk.comment(mine.pk, "应用池在 10.20.3.15", by=people["b_engineer"], now=NOW, inside=True)
+    with transaction.atomic():
+        book.enter(mine, "sweep", NOW, by=None, text="读自 10.20.3.16")
+    told = {}
+    for who in ("tenant", "a_manager"):
+        _row, secret = tokens.make(people[who], "x", ("read",), 1, now=real_now())
+        headers = {"Authorization": f"Bearer {secret}"}
+        told[who] = client.get(f"/api/v1/tickets/{mine.number}/history", headers=headers).content.decode()
+    assert "10.20.3" not in told["tenant"]
+    assert "10.20.3.15" in told["a_manager"]
+    enter(client, people["tenant"])
+    assert "10.20.3" not in client.get(f"/portal/tickets/{mine.number}").content.decode()
+
+
+def test_a_department_reads_how_the_promises_to_it_ended(client: Client, people, plan):
+    mine, second = asked(people), asked(people, "另一件")
+    asked(people, "别人的", who="other")
+    Occurrence.objects.filter(period=f"event:{mine.event_id}").update(state=State.LATE)
+    Occurrence.objects.filter(period=f"event:{second.event_id}").update(state=State.KEPT)
+    enter(client, people["tenant"])
+    page = said(client, "/portal").split("对贵单位的承诺")[1]
+    assert "按期履行 1" in page
+    assert "迟延履行 1" in page
+    assert "尚在期限内或待确认 –" in page, "what is promised to others is not counted here"
 
 
 def test_a_department_opens_nothing_of_the_parties(client: Client, people):

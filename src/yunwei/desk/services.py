@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from yunwei.accounts.models import Account, Organisation, PartyOf, Role
@@ -37,6 +37,7 @@ __all__ = [
     "comment",
     "faults",
     "found",
+    "lines_of",
     "move",
     "moves",
     "needs_reason",
@@ -257,6 +258,13 @@ def read_file(entry_id: int, *, by: Account, now: datetime) -> tuple[Entry, byte
         entry.artifact, ledger.number_of(entry.evidence or 0) or 0, brought, reader=by.username, now=now
     )
     return entry, content
+
+
+def lines_of(ticket: Ticket, by: Account) -> QuerySet[Entry]:
+    """The lines of a ticket's history that an account may read, in no order: a department reads neither what the parties
+    say between themselves nor what a sweep read from equipment."""
+    lines = Entry.objects.filter(ticket=ticket)
+    return lines.filter(inside=False).exclude(what="sweep") if by.party == T else lines
 
 
 def taken_up_again(ticket: Ticket) -> datetime | None:

@@ -140,9 +140,10 @@ def ticket(request: HttpRequest, number: Code) -> Ticket:
     summary="工单的经过",
 )
 def history(request: HttpRequest, number: Code) -> list[Entry]:
-    """What happened to it, in order."""
-    found = get_object_or_404(_mine(account_of(request)), number=number)
-    return list(Entry.objects.filter(ticket=found).order_by("at", "id"))
+    """What happened to it, in order; a department reads what is meant for it."""
+    account = account_of(request)
+    found = get_object_or_404(_mine(account), number=number)
+    return list(services.lines_of(found, account).order_by("at", "id"))
 
 
 @router.post(

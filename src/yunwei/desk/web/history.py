@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Q
 
 from yunwei.accounts.models import Account, PartyOf
+from yunwei.desk import services as desk
 from yunwei.desk.models import Entry, Ticket, TicketState
 from yunwei.desk.web import speaking
 from yunwei.duties.models import Occurrence
@@ -55,7 +56,8 @@ def lines(ticket: Ticket, rows: Sequence[Occurrence], viewer: Account) -> tuple[
     """The lines this account may read, and whether there are more; four statements whatever there is."""
     tenant = viewer.party == PartyOf.TENANT
     found = list(_records(ticket, rows, tenant=tenant).select_related("entry").order_by("-id")[: MOST + 1])
-    entries = {e.evidence: e for e in ticket.history.select_related("by__organisation").order_by("-id")[: MOST + 1]}
+    own = desk.lines_of(ticket, viewer).select_related("by__organisation").order_by("-id")
+    entries = {e.evidence: e for e in own[: MOST + 1]}
     people = _people(found, entries)
     files = Artifact.objects.filter(commitment__in=[e.artifact for e in entries.values() if e.artifact])
     kept = {a.commitment: a for a in files}
@@ -63,8 +65,8 @@ def lines(ticket: Ticket, rows: Sequence[Occurrence], viewer: Account) -> tuple[
     out = []
     for intake in found[:MOST]:
         entry = entries.get(intake.pk)
-        if tenant and not _open_to_tenants(intake, entry):
-            continue
+        if tenant and entry is None and intake.kind not in TO_TENANTS:
+            continue  # a line that is not the department's to read
         actor = entry.by if entry is not None else people.get(intake.actor)
         out.append(_line(intake, entry, speaking.who(actor, viewer), kept, titles))
     return out, len(found) > MOST
@@ -76,13 +78,6 @@ def _records(ticket: Ticket, rows: Sequence[Occurrence], *, tenant: bool) -> Any
     of_clocks = Q(subject__in=keys, kind__in=TO_TENANTS) if tenant else Q(subject__in=keys)
     event = Q() if tenant or ticket.event_id is None else Q(subject=f"event:{ticket.event_id}")
     return Intake.objects.filter(own | of_clocks | event if event else own | of_clocks)
-
-
-def _open_to_tenants(intake: Intake, entry: Entry | None) -> bool:
-    """Not what the parties said between themselves, nor what a sweep read from equipment."""
-    if entry is not None:
-        return not entry.inside and entry.what != "sweep"
-    return intake.kind in TO_TENANTS
 
 
 def _people(found: Iterable[Intake], entries: Mapping[int | None, Entry]) -> dict[str, Account]:

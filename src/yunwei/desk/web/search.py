@@ -218,7 +218,7 @@ def _sweeps(asked: str, viewer: Account) -> Group:
         )
         for run in rows
     ]  # fmt: skip
-    return _group(_("巡检"), _exact_first(hits), _url("sweeps", viewer), asked=asked)
+    return _group(_("巡检"), _exact_first(hits))
 
 
 def _own_tickets(asked: str, viewer: Account) -> Group:
