@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from yunwei.charts.series import Day, Point, calendar, figure, line, runs, spark, states
@@ -15,6 +15,8 @@ from yunwei.charts.series import Day, Point, calendar, figure, line, runs, spark
 EVIL = '<script>alert("1")</script>\'&'
 SVG = "{http://www.w3.org/2000/svg}"
 VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6, allow_nan=False))
+#: a loaded machine is slow at making examples; that is no property of the charts
+CALM = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MONTHS = [f"{n}月" for n in range(1, 13)]
 
 
@@ -33,6 +35,7 @@ def vertices(drawing: str) -> list[list[tuple[float, float]]]:
     return [[tuple(map(float, p.split(","))) for p in (one.get("points") or "").split()] for one in lines]  # type: ignore[misc]
 
 
+@CALM
 @given(st.lists(VALUES, max_size=40))
 def test_a_line_joins_looks_that_follow_each_other_and_nothing_else(values):
     seen = points(*values)
@@ -46,6 +49,7 @@ def test_a_line_joins_looks_that_follow_each_other_and_nothing_else(values):
             assert one == sorted(one, key=lambda v: v[0])
 
 
+@CALM
 @given(st.lists(VALUES, min_size=1, max_size=40))
 def test_each_look_that_saw_nothing_has_its_mark_and_each_figure_lies_inside(values):
     seen = points(*values)
@@ -105,6 +109,7 @@ def test_a_state_over_time_is_low_where_it_is_right_and_tall_where_it_is_not():
     assert [p.get("class") for p in root.iter("path")] == ["f-ok"]
 
 
+@CALM
 @given(st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.lists(st.sampled_from(["", "ok", "bad", "unp"]), max_size=400))
 def test_a_calendar_has_one_cell_a_day_in_its_week(start, tones):
     days = [Day(start + timedelta(days=i), tone, f"{i}") for i, tone in enumerate(tones)]
@@ -143,6 +148,7 @@ def test_every_text_is_escaped_and_nothing_carries_style():
         assert {e.text for e in root.iter("title")} == {EVIL}
 
 
+@CALM
 @given(st.lists(VALUES, max_size=20))
 def test_the_same_input_gives_the_same_bytes(values):
     assert line(points(*values), "x") == line(points(*values), "x")

@@ -145,4 +145,5 @@ LIMITS = {
     "device": gettext_lazy("设备阈值"),
     "vendor": gettext_lazy("厂商阈值"),
     "vendor file": gettext_lazy("厂商阈值"),
+    "baseline": gettext_lazy("清单所载"),  # the parts list (inspect.parts), which is compared and not exceeded
 }

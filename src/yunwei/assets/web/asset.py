@@ -32,8 +32,8 @@ from yunwei.ui.context import now as now_of_instance
 DAYS, LONGEST = (14, 30, 90), timedelta(days=366)
 #: readings of a family on the page; the rest has a page of its own
 ROWS = 24
-#: looks, findings and tickets shown
-SWEEPS, FINDINGS, TICKETS = 12, 12, 6
+#: looks, findings (closed ones only among the first few) and tickets shown
+SWEEPS, FINDINGS, CLOSED, TICKETS = 12, 24, 5, 6
 DAY_TONES = ("ok", "warn", "bad", "unp")
 
 
@@ -77,7 +77,7 @@ def find(code: str) -> Asset:
 def days_asked(request: HttpRequest, choices: Sequence[int] = DAYS, default: int = 30) -> int:
     """The days of trend that the URL asks for."""
     text = request.GET.get("days", "")
-    return int(text) if text.isdigit() and int(text) in choices else default
+    return int(text) if text.isdecimal() and int(text) in choices else default
 
 
 def trend(asset: Asset, days: int, now: datetime) -> tuple[list[Look], list[Series], datetime]:
@@ -165,6 +165,7 @@ def model(asset: Asset, account: Any, now: datetime, days: int) -> dict[str, Any
     looks, found, _since = trend(asset, days, now)
     last = recent(asset)
     faults = list(findings.open_of(asset.pk)[:FINDINGS])
+    faults = [f for i, f in enumerate(faults) if f.closed_at is None or i < CLOSED]
     tickets = list(Ticket.objects.filter(asset=asset).defer("body").order_by("-opened_at", "-id")[:TICKETS])
     for one in faults:
         one.ticket = findings.ticket_of(one, tickets)  # type: ignore[attr-defined]

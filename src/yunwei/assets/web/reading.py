@@ -17,7 +17,7 @@ from yunwei.ui.context import now as now_of_instance
 from yunwei.ui.context import page
 
 #: days that one may choose; readings of one page; looks in the table
-DAYS, ALL, LOOKS = (14, 30, 90, 365), 400, 120
+DAYS, ALL, LOOKS = (14, 30, 90, 365), 400, 60
 
 
 def readings(request: HttpRequest, code: str) -> HttpResponse:
@@ -80,7 +80,7 @@ def _sentence(asset: Asset, known: series.Series | None, days: int) -> Any:
     figures = [p.value for p in known.points if p.value is not None]
     values: dict[str, tuple[object, str]] = {
         "name": (f"{asset.code} {known.name}", ""),
-        "now": (series.said(known.last), known.tone if known.now else "mut"),
+        "now": (series.said(known.last), (known.tone if known.tone != "ok" else "plain") if known.now else "mut"),
         "low": (figure(min(figures)) if figures else "—", "plain"),
         "high": (figure(max(figures)) if figures else "—", "plain"),
         "days": (days, "plain"),

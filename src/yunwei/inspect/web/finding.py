@@ -82,7 +82,7 @@ def _step(found: Finding, sweep: DeviceSweep, one: Look, number: int | None) -> 
     limit = words.limit(o.limit) if o else ""
     if fault is not None:
         tone = "bad" if fault["severity"] == "critical" else "warn"
-        word, read = _("见到"), read or fault["value"] or fault["raw"]
+        word, read = _("见到"), read or findings.read_of(fault)
         limit = limit or words.limit(fault["limit"])
     elif sweep.verdict == VerdictOf.UNPROVEN:
         tone, word, read, limit = "unp", words.reason(sweep.reason), "", ""
@@ -150,7 +150,7 @@ def _sentence(found: Finding) -> Any:
     values: dict[str, tuple[object, str]] = {
         "asset": (found.asset.code, ""),
         "what": (found.name or found.component, ""),
-        "reading": (findings.reading(found), tone),
+        "reading": (findings.reading(found), tone if found.closed_at is None else "plain"),
         "state": (found.get_severity_display() if found.closed_at is None else _("已关闭"), tone),
         "n": (found.times, "plain"),
     }

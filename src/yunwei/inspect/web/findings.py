@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from django.db.models import CharField, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
@@ -37,7 +36,13 @@ def rows(_request: HttpRequest) -> QuerySet[Finding]:
 
 def reading(found: Finding) -> str:
     """What was read: the figure where a limit judged one, else the device's own word."""
-    return (found.value if found.limit and found.value else found.raw or found.value) or "—"
+    return read_of({"value": found.value, "raw": found.raw, "limit": found.limit})
+
+
+def read_of(fault: Mapping[str, Any]) -> str:
+    """The same of a fault as a sweep's row keeps it."""
+    value, raw = str(fault.get("value") or ""), str(fault.get("raw") or "")
+    return (value if fault.get("limit") and value else raw or value) or "—"
 
 
 def severity_cell(found: Finding) -> Markup:
@@ -223,11 +228,6 @@ def findings(request: HttpRequest) -> HttpResponseBase:
         return words.pieces(_("{n} 项发现未关闭：严重 {critical}，警告 {warning}"), values)
 
     return show(request, made, sentence, template="inspect/findings.jinja")
-
-
-def unseen_since(found: Finding, at: datetime | None) -> bool:
-    """Whether the last look of its asset did not confirm that an open finding is still there."""
-    return found.closed_at is None and at is not None and found.last_seen_at < at
 
 
 def open_of(asset_id: int) -> QuerySet[Finding]:

@@ -106,7 +106,6 @@ class Series:
     unit: str
     numeric: bool = False
     points: list[Point] = field(default_factory=list)
-    seen: int = 0
     last: Observation | None = None
     last_at: datetime | None = None
     now: Observation | None = None
@@ -171,7 +170,7 @@ def build(seen: Sequence[Look], since: datetime, until: datetime) -> list[Series
         for key, o in (one.readings or {}).items() if one.trusted else ():
             known = found.setdefault(key, Series(key, o.name, o.unit))
             known.numeric = known.numeric or is_number(o)
-            known.last, known.last_at, known.seen = o, one.at, known.seen + 1
+            known.last, known.last_at = o, one.at
             known.name, known.unit = o.name, o.unit or known.unit
             known.now = o if one is seen[-1] else None
     span = max((until - since).total_seconds(), 1.0)

@@ -28,7 +28,7 @@ from yunwei.duties.models import Attempt, Occurrence
 from yunwei.duties.running import BY_COVERAGE
 from yunwei.duties.transitions import TRANSITIONS
 from yunwei.inspect.models import DeviceSweep, Finding, VerdictOf
-from yunwei.inspect.web import sweeps
+from yunwei.inspect.web import findings, sweeps
 from yunwei.inspect.web.sweeps import figures
 from yunwei.kernel.errors import YunweiError
 from yunwei.ledger.models import Intake
@@ -311,7 +311,7 @@ def _devices(request: HttpRequest) -> QuerySet[DeviceSweep]:
 
 
 def _faults(row: DeviceSweep) -> str:
-    said = [f"{f['name']} {f['value'] or f['raw']}".strip() for f in row.facts.get("faults", ())]
+    said = [f"{f['name']} {findings.read_of(f)}" for f in row.facts.get("faults", ())]
     return "；".join(said[:3]) + (" …" if len(said) > 3 else "")
 
 
