@@ -26,7 +26,7 @@ from yunwei.ui.context import contract_folder, page
 from yunwei.ui.context import now as now_of_instance
 
 #: rows that fit on the canvas
-CLOCKS, HEAT, FAULTS, BLIND = 3, 17, 3, 3
+CLOCKS, HEAT, FAULTS, BLIND = 3, 15, 3, 3
 #: a head is signed at least hourly; a wall whose newest head is older shows a platform that stands still
 OLD = timedelta(minutes=65)
 
@@ -106,7 +106,7 @@ def _clock(obligation: Obligation, rows: Sequence[Occurrence], plan: ApprovedPla
     due = row.due_at or now
     whole, left = max(due - row.starts_at, timedelta(seconds=1)), due - now
     tone = "bad" if left < timedelta(0) else "warn" if left < min(timedelta(days=1), whole / 2) else "ok"
-    rule = f"{words.deadline(obligation, row, plan)} · {' '.join(row.clauses)}"
+    rule = f"{' '.join(row.clauses)} · {words.deadline(obligation, row, plan)}"
     return Clock(words.title(obligation), len(rows), rule, words.left(left), 1 - left / whole, tone)
 
 

@@ -32,7 +32,7 @@ from yunwei.ui.pages import CHECKERS
 MAY = CHECKERS | {Role.A_LEADER, Role.A_MANAGER}
 AUDITED = "ledger.audited"
 #: records that are played through while a browser waits (some seconds); more is for the command
-COMPARE_MAX = 20_000
+COMPARE_MAX = 10_000
 #: differences shown; the command tells all
 DIFFERENCES = 100
 
