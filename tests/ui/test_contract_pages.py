@@ -11,9 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.ui import contract_scene as scene
+from tests.ui.conftest import CONTRACTS
 from tests.ui.test_today import text_of
 from yunwei.accounts.models import Account, Organisation, Role
 from yunwei.contract import plans
+from yunwei.contract.folder import load
 from yunwei.contract.models import PlanState, PlanVersion
 from yunwei.contract.schema import Folder
 from yunwei.contract.web import clauses as clauses_page
@@ -241,6 +243,23 @@ def test_a_filter_that_keeps_nothing_says_so_and_stays_text(client: Client, peop
     page = get(client, "/contract/clauses?q=<script>alert(1)</script>", people["b_engineer"])
     assert "没有符合筛选条件的条款" in page
     assert "<script>alert" not in page
+
+
+def test_no_contract_is_in_the_code(client: Client, people, at_the_day, monkeypatch) -> None:
+    """Another city's contract, with articles called 第×条, one reading of the term and quarterly payments."""
+    other = load(CONTRACTS / "yunting-2027")
+    for module in (health, clauses_page, obligations, obligation):
+        monkeypatch.setattr(module, "contract_folder", lambda: other)
+    said = text_of(get(client, "/contract", people["b_engineer"]))
+    assert "960,000.50" in said
+    assert "自以下最晚一件起 20 个自然日内：第一季度验收合格 + 收到第一期发票" in said
+    assert "读法尚未确认" not in said
+    page = get(client, "/contract/clauses", people["b_engineer"])
+    assert re.findall(r'<li id="c([^"]+)"', page) == [c.id for c in other.clauses]
+    assert "已确认" in page
+    assert [r.number for r in tree.ranks(other)] == ["第二条（一）", "第二条（二）", "第二条（三）", "第二条（四）"]
+    assert client.get("/obligations").status_code == 200
+    assert client.get(f"/obligations/{other.obligations[0].id}").status_code == 200
 
 
 # --- 服务方案 ---------------------------------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ def test_a_deadline_is_explained_day_by_day(client: Client, people) -> None:
     assert "2026-04-08 周三 —" in said, "the day of the event is not counted"
     assert "2026-04-13 周一 3" in said, "Friday the 10th is the second one, the week-end lies between"
     assert "2026-04-11 周六 —" in said
-    assert f"2026：{calendar().notice(2026)}" in said, "what the calendar rests on"
+    assert f"2026: {calendar().notice(2026)}" in said, "what the calendar rests on"
     looked = scene.row("S1.2", "2026-04-06")
     assert "按频次" in text_of(client.get(f"/occurrences/{looked.pk}").content.decode())
 
