@@ -194,5 +194,20 @@ def test_the_list_costs_the_same_however_many_there_are(month: World, report: Re
     assert len(many) == len(few) <= 12
 
 
+def test_a_long_table_is_cut_on_the_page_and_says_so(
+    month: World, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "MOST", 3)
+    document = outline.document(services.data_of(report)["data"], edition=1, index=False)
+    tables = [b for _l, s in walk(document.sections) for b in s.blocks if isinstance(b, Table)]
+    long = [t for t in tables if len(t.rows) - t.totals > 3]
+    assert long
+    html = client(month.people["a_manager"]).get(PAGE).content.decode()
+    for table in long:
+        assert f"另有 {len(table.rows) - table.totals - 3} 行，见 PDF 或 DOCX。" in html
+    assert html.count("行，见 PDF 或 DOCX。") == len(long)
+    assert html.count('<th scope="row">合计') == sum(1 for t in tables if t.totals)
+
+
 def test_a_page_weighs_little(month: World, report: Report) -> None:
     assert len(client(month.people["a_manager"]).get(PAGE).content) < 100_000

@@ -132,8 +132,10 @@ def chinese(number: int) -> str:
 
 def numbered(sections: Sequence[Section], level: int = 1) -> list[Section]:
     """The sections with their numbers as documents of the administration have them: 一、 then （一） then 1．"""
-    forms = {1: lambda n: f"{chinese(n)}、", 2: lambda n: f"（{chinese(n)}）", 3: lambda n: f"{n}．"}
-    form = forms.get(level, forms[3])
+
+    def form(n: int) -> str:
+        return f"{chinese(n)}、" if level == 1 else f"（{chinese(n)}）" if level == 2 else f"{n}．"
+
     return [
         msgspec.structs.replace(s, number=s.number or form(i), sections=numbered(s.sections, level + 1))
         for i, s in enumerate(sections, 1)

@@ -47,7 +47,7 @@ def _last_intake() -> int:
 def gather(of: Period, as_of: datetime) -> dict[str, JSON]:
     """The figures of a period as the books stand now; `as_of` is the moment that "open" and "overdue" are told by."""
     folder, numbers = sources.folder(), Numbers()
-    collected = [
+    collected: list[figures_duties.Duties | figures_looks.Looks | figures_desk.Desk] = [
         figures_duties.Duties(of, as_of, folder, numbers),
         figures_looks.Looks(of, numbers),
         figures_desk.Desk(of, as_of, numbers),

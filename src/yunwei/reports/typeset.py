@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ _TRICKS = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufef
 
 def version() -> str:
     """The typesetter's version: part of what decides a document's bytes."""
-    return str(typst.__version__)
+    return metadata.version("typst")
 
 
 class Printed(dict[int, str]):

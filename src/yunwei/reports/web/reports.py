@@ -30,6 +30,8 @@ from yunwei.ui.listing import Column, Filter, Listing, Shown, equals, show
 
 #: periods that the form offers of each kind, the running one first
 OFFERED = {period.Kind.DAILY: 14, period.Kind.WEEKLY: 8, period.Kind.MONTHLY: 12}
+#: rows of a table on the page; the files have all of them
+MOST = 40
 _NUMBER = re.compile(r"№ (\d{1,18})")
 
 
@@ -46,7 +48,7 @@ def _attach(rows: list[Report]) -> None:
     """Evidence numbers, in one statement."""
     numbers = dict(Entry.objects.filter(intake_id__in=[r.evidence for r in rows]).values_list("intake_id", "seq"))
     for row in rows:
-        row.number = numbers.get(row.evidence)  # type: ignore[attr-defined]
+        row.number = numbers.get(row.evidence or 0)  # type: ignore[attr-defined]
 
 
 def _period(row: Report) -> period.Period:
@@ -193,7 +195,7 @@ def _page(request: HttpRequest, report: Report) -> HttpResponse:
         problem = str(error)
     context = {
         "report": report, "document": document, "problem": problem, "files": _files(report), "openings": openings,
-        "number": numbers, "heading": _title(report), "linked": linked, "drawing": Markup, "maker": _maker(report),
+        "number": numbers, "heading": _title(report), "linked": linked, "most": MOST, "drawing": Markup, "maker": _maker(report),
         "newer": Report.objects.filter(kind=report.kind, key=report.key, edition__gt=report.edition).order_by("-edition").first(),
     }  # fmt: skip
     sentence = document.answer if document else _("{report} 的数据读不到").format(report=_title(report))
