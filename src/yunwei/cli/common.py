@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -117,11 +117,15 @@ def sign_in(username: str, *, first: bool = False) -> Any:
     What a person states or confirms is evidence, so a name alone is not enough; and nobody acts with a password that
     somebody else chose (`first`: but for changing it). Raises AccountError; failures are counted as at the login page.
     """
+    from django.conf import settings
+
     from yunwei.accounts import login, passwords, throttle, totp
     from yunwei.accounts.errors import AccountError
     from yunwei.accounts.policy import policy
+    from yunwei.kernel.clock import OffsetClock
 
-    at = now()
+    offset = settings.YUNWEI.get("clock", {}).get("offset_s", 0)
+    at = OffsetClock(timedelta(seconds=offset)).now()
     answer = login.by_password(username, hidden(_("{name} 的口令：").format(name=username)), address="", now=at)
     if answer.account is not None and totp.has(answer.account):
         code = hidden(_("{name} 的动态口令：").format(name=username))
