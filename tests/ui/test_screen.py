@@ -164,14 +164,20 @@ def test_it_costs_the_same_whatever_the_tables_hold(world):
     assert statements() == before
 
 
-def test_the_rows_that_fit_are_those_where_something_was_not_kept():
+def test_the_rows_that_fit_are_those_where_most_was_not_kept():
     good, bad = year.Cell("h5", "", ""), year.Cell("hu", "1", "")
     rows = [year.HeatRow(f"S{i}", "", "", [good, bad if i >= 30 else good]) for i in range(40)]
-    shown, total = screen.worst_first(year.Heat(["a", "b"], 0, rows))
-    assert total == 40
-    assert [row.code for row in shown[-10:]] == [f"S{i}" for i in range(30, 40)]
+    rows[3] = year.HeatRow("S3", "", "", [year.Cell("h1 some", "1", ""), good])
+    shown, left_out = screen.worst_first(year.Heat(["a", "b"], 0, rows))
     assert len(shown) == screen.HEAT
-    assert [row.code for row in shown[:-10]] == [f"S{i}" for i in range(screen.HEAT - 10)], "in the contract's order"
+    assert len(left_out) == 40 - screen.HEAT
+    assert [row.code for row in shown[-10:]] == [f"S{i}" for i in range(30, 40)]
+    assert [row.code for row in shown[:4]] == ["S0", "S1", "S2", "S3"], "in the contract's order"
+    rows = [year.HeatRow(f"S{i}", "", "", [bad] if i < 20 else [good]) for i in range(30)]
+    rows[19] = year.HeatRow("S19", "", "", [bad, bad])
+    shown, left_out = screen.worst_first(year.Heat(["a"], 0, rows))
+    assert shown[-1].code == "S19", "two months weigh more than one"
+    assert sum(screen.not_kept(row) > 0 for row in left_out) == 20 - screen.HEAT
 
 
 @pytest.mark.component

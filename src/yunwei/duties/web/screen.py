@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from yunwei.contract import period, plans
 from yunwei.contract.schema import ApprovedPlan, Folder, Obligation
 from yunwei.duties.models import Occurrence, State
+from yunwei.duties.queries import overdue
 from yunwei.duties.web import day, looked, today, year
 from yunwei.inspect.models import Finding, Severity
 from yunwei.ui import words
@@ -63,7 +64,7 @@ class Clock:
 
 def sides(folder: Folder, rows: Sequence[Occurrence], plan: ApprovedPlan | None, now: datetime) -> list[Side]:
     """Both parties, by the same measures. One statement beside the rows given; what both owe counts for each."""
-    yes, late = Q(counts=True), Q(state__in=day.OPEN, due_at__lt=now)
+    yes = Q(counts=True)
     counted = {
         row["owes"]: row
         for row in Occurrence.objects.values("owes")
@@ -73,7 +74,7 @@ def sides(folder: Folder, rows: Sequence[Occurrence], plan: ApprovedPlan | None,
             late=Count("id", filter=yes & Q(state=State.LATE)),
             missed=Count("id", filter=yes & Q(state=State.MISSED)),
             unproven=Count("id", filter=yes & Q(state=State.UNPROVEN)),
-            overdue=Count("id", filter=yes & late),
+            overdue=Count("id", filter=yes & overdue(now)),
         )
     }
     known = {o.id: o for o in folder.obligations}
@@ -110,12 +111,16 @@ def _clock(obligation: Obligation, rows: Sequence[Occurrence], plan: ApprovedPla
     return Clock(words.title(obligation), len(rows), rule, words.left(left), 1 - left / whole, tone)
 
 
-def worst_first(heat: year.Heat) -> tuple[list[year.HeatRow], int]:
-    """The rows that fit, in the contract's order: those where something was not kept before those where all was; and
-    how many there are in all."""
-    good = ("h5", "hn", "hf")
-    chosen = sorted(heat.rows, key=lambda row: all(cell.level in good for cell in row.cells))[:HEAT]
-    return [row for row in heat.rows if row in chosen], len(heat.rows)
+def worst_first(heat: year.Heat) -> tuple[list[year.HeatRow], list[year.HeatRow]]:
+    """The rows that fit, in the contract's order, and those left out: the more months were not wholly kept, the sooner a
+    row is shown."""
+    chosen = sorted(heat.rows, key=lambda row: -not_kept(row))[:HEAT]
+    return [row for row in heat.rows if row in chosen], [row for row in heat.rows if row not in chosen]
+
+
+def not_kept(row: year.HeatRow) -> int:
+    """Months in which something of it was not kept, or not proven."""
+    return sum(cell.level not in ("h5", "hn", "hf") for cell in row.cells)
 
 
 def old(health: today.Health, now: datetime) -> list[str]:
@@ -143,7 +148,7 @@ def model(now: datetime) -> dict[str, Any]:
     sweep = looked.sweep_of(start, end)
     faults, _all = looked.faults(now, zone)
     heat = year.heat(folder, plan, now, zone)
-    rows, rows_all = worst_first(heat)
+    rows, left_out = worst_first(heat)
     slices, figure, caption = year.ring_of(counts)
     health, span = today.health(now), period.duty_span(folder.contract)
     clauses = {o.id: o.clauses[0] if o.clauses else "" for o in folder.obligations}
@@ -165,7 +170,8 @@ def model(now: datetime) -> dict[str, Any]:
         "severity": faults_by_severity(),
         "heat": heat,
         "heat_rows": rows,
-        "heat_all": rows_all,
+        "left_out": len(left_out),
+        "left_out_bad": sum(not_kept(row) > 0 for row in left_out),
         "clause_of": clauses,
         "health": health,
         "old": old(health, now),
