@@ -141,9 +141,9 @@ def _back(rows: QuerySet[Any], name: str, value: Any) -> Any:
     if not isinstance(value, (str, int, float)):
         raise ValueError
     if kind == "DateTimeField":
-        return datetime.fromisoformat(value)
+        return datetime.fromisoformat(str(value))
     if kind == "DateField":
-        return date.fromisoformat(value)
+        return date.fromisoformat(str(value))
     return value
 
 
