@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import connection, transaction
 
@@ -198,3 +200,22 @@ def test_a_contract_file_changed_behind_the_books_is_named_and_entered_at_the_ne
     assert read.count() == 2
     services.tick(at("2026-03-05 08:30"))
     assert read.count() == 2
+
+
+def test_a_version_approved_on_a_day_leaves_what_was_done_on_it_as_it_was(month: People):
+    lines = [
+        msgspec.structs.replace(line, coverage_target=Decimal(95)) if line.obligation == "look-day" else line
+        for line in world.LINES
+    ]
+    now = at("2026-03-04 15:00")
+    second = plans.propose(world.plan(lines=lines), folder=world.folder(), by=month.vendor, now=now).version
+    plans.approve(second, by=month.client, now=now)
+    services.bring_up_to_date(at("2026-03-04 15:01"))
+    services.bring_up_to_date(at("2026-03-05 07:00"))
+    ledger.sequence(at("2026-03-05 08:00"))
+    today = Occurrence.objects.get(obligation="look-day", period="2026-03-04")
+    assert (today.plan_version, today.coverage_target) == (second, Decimal(90)), "begun under the first version"
+    assert Occurrence.objects.get(obligation="look-day", period="2026-03-05").coverage_target == Decimal(95)
+    assert found() == []
+    sql("UPDATE duties_occurrence SET coverage_target = 50 WHERE id = %s", today.pk)
+    assert [(d.subject, d.field) for d in found()] == [("look-day:2026-03-04", "coverage_target")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 
 from yunwei.accounts.models import PartyOf
 from yunwei.accounts.services import PARTY_OF_ROLE
+from yunwei.contract import plans as contract_plans
 from yunwei.duties import sources
 from yunwei.duties.books import CONTRACT_READ
 from yunwei.duties.models import CalendarYear, Claim, ClaimKind, ManualProof, Occurrence, State, TriggerEvent
 from yunwei.duties.running import BY_COVERAGE
-from yunwei.duties.schedule import Due, occurrences
+from yunwei.duties.schedule import Due, PlanAt, occurrences
 from yunwei.ledger.audit import Difference, Said, compare
 
 JSON = Any
@@ -89,11 +90,11 @@ class Occurrences:
 
     def differences(self) -> Iterator[Difference]:
         rows = {(row.obligation, row.period): row for row in Occurrence.objects.order_by("obligation", "period")}
-        planned = _planned(rows.values())
+        planned, before = _planned(rows.values()), _before(rows.values())
         for key, row in rows.items():
             known = self.known.pop(key, None)
             yield from _row(row, known)
-            yield from _agreed(row, planned.get(key))
+            yield from _agreed(row, planned.get(key), before.get(key, ()))
             if known is not None:
                 yield from self._carried(row, known)
         for (obligation, period), known in sorted(self.known.items()):
@@ -121,23 +122,50 @@ def _row(row: Occurrence, known: Known | None) -> Iterator[Difference]:
     })  # fmt: skip
 
 
-def _agreed(row: Occurrence, due: Due | None) -> Iterator[Difference]:
-    """What contract and approved plan say about a row: nobody loosens its target or its kind in the table alone."""
-    if due is not None:
-        yield from compare(ROOM, row.key, None, {
-            "kind": (row.kind, due.kind),
-            "owes": (row.owes, due.owes),
-            "plan_version": (row.plan_version, due.plan_version),
-            "coverage_target": (Decimal(row.coverage_target), Decimal(due.coverage_target)),
-        })  # fmt: skip
+def _agreed(row: Occurrence, due: Due | None, before: Sequence[tuple[datetime, Due]]) -> Iterator[Difference]:
+    """What contract and approved plan say about a row: nobody loosens its target or its kind in the table alone.
+
+    `before` is what versions that were replaced while it stood said, each until its moment: what had fallen due by then
+    stays as it was, and what was settled by then keeps the target that it was settled by.
+    """
+    if due is None:
+        return
+    targets = {Decimal(due.coverage_target)}
+    for until, earlier in before:
+        if row.due_at is not None and row.due_at <= until:
+            due, targets = earlier, {Decimal(earlier.coverage_target)}
+            break
+        if row.state != State.DUE:
+            targets.add(Decimal(earlier.coverage_target))
+    target = Decimal(row.coverage_target)
+    yield from compare(ROOM, row.key, None, {
+        "kind": (row.kind, due.kind),
+        "owes": (row.owes, due.owes),
+        "plan_version": (row.plan_version, due.plan_version),
+        "coverage_target": (target, target if target in targets else Decimal(due.coverage_target)),
+    })  # fmt: skip
 
 
-def _planned(rows: Any) -> dict[tuple[str, str], Due]:
+def _planned(rows: Any, plans: Sequence[PlanAt] | None = None) -> dict[tuple[str, str], Due]:
     until = max((row.starts_at for row in rows), default=None)
     if until is None:
         return {}
-    given = (sources.folder(), sources.plans(), sources.events(), sources.calendar())
+    chosen = sources.plans() if plans is None else plans
+    given = (sources.folder(), chosen, sources.events(), sources.calendar())
     return {due.key: due for due in occurrences(*given, until)}
+
+
+def _before(rows: Any) -> dict[tuple[str, str], list[tuple[datetime, Due]]]:
+    """For what stood when a version replaced another: the moment of the approval and what was owed until then."""
+    versions = contract_plans.approved_versions()
+    found: dict[tuple[str, str], list[tuple[datetime, Due]]] = {}
+    begun = {(row.obligation, row.period): row.starts_at for row in rows}
+    for i, version in enumerate(versions[1:], 1):
+        earlier = [PlanAt(v.version, v.plan, v.counts_from) for v in versions[:i]]
+        for key, due in _planned(rows, earlier).items():
+            if key in begun and begun[key] <= version.decided_at:
+                found.setdefault(key, []).append((version.decided_at, due))
+    return found
 
 
 def _moment(text: str | None) -> datetime | None:
