@@ -45,10 +45,6 @@ class Side:
     overdue: int
     clocks: list[Clock]
 
-    @property
-    def broken(self) -> int:
-        return self.late + self.missed
-
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -65,7 +61,7 @@ class Clock:
 def sides(folder: Folder, rows: Sequence[Occurrence], plan: ApprovedPlan | None, now: datetime) -> list[Side]:
     """Both parties, by the same measures. One statement beside the rows given; what both owe counts for each."""
     yes = Q(counts=True)
-    counted = {
+    counted: dict[str, Mapping[str, Any]] = {
         row["owes"]: row
         for row in Occurrence.objects.values("owes")
         .order_by()
@@ -84,22 +80,30 @@ def sides(folder: Folder, rows: Sequence[Occurrence], plan: ApprovedPlan | None,
 
 def _side(
     party: str,
-    counted: Mapping[str, Mapping[str, int]],
+    counted: Mapping[str, Mapping[str, Any]],
     rows: Sequence[Occurrence],
     known: Mapping[str, Obligation],
     plan: ApprovedPlan | None,
     now: datetime,
 ) -> Side:
     def total(what: str) -> int:
-        return sum(counted[owes][what] for owes in (party, "AB") if owes in counted)
+        return sum(int(counted[owes][what]) for owes in (party, "AB") if owes in counted)
 
     mine = [r for r in rows if party in r.owes]
     alike: dict[str, list[Occurrence]] = {}
     for row in mine:  # in the order in which they end
         alike.setdefault(row.obligation, []).append(row)
     first = [_clock(known[of], found, plan, now) for of, found in list(alike.items())[:CLOCKS]]
-    figures = [total(what) for what in ("kept", "late", "missed", "unproven")]
-    return Side(words.party(party), *figures, len(mine), total("overdue"), first)
+    return Side(
+        name=words.party(party),
+        kept=total("kept"),
+        late=total("late"),
+        missed=total("missed"),
+        unproven=total("unproven"),
+        running=len(mine),
+        overdue=total("overdue"),
+        clocks=first,
+    )
 
 
 def _clock(obligation: Obligation, rows: Sequence[Occurrence], plan: ApprovedPlan | None, now: datetime) -> Clock:

@@ -47,7 +47,7 @@ class Claims(QuerySet[Intake]):
         return super().count()
 
     def _clone(self) -> Claims:
-        made: Claims = super()._clone()  # type: ignore[misc] - QuerySet's own way to carry an attribute on
+        made: Claims = super()._clone()  # type: ignore[misc]  # QuerySet's own way to carry an attribute on
         made.size, made.plain = self.size, self.plain
         return made
 
@@ -103,7 +103,8 @@ def by_clause(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
     """Records that cite just this clause."""
     if '"' in text or "\\" in text:
         return rows.none()
-    return rows.annotate(cited=Cast("clauses", TextField())).filter(cited__contains=f'"{text}"')
+    found: QuerySet[Any] = rows.annotate(cited=Cast("clauses", TextField())).filter(cited__contains=f'"{text}"')
+    return found
 
 
 def kinds() -> Sequence[tuple[str, Any]]:
@@ -282,7 +283,6 @@ def export_bundle(request: HttpRequest) -> HttpResponseBase:
         first, last = range_of(start, end)
         return _bundle(first, last, account_of(request).username)
     except YunweiError as error:
-        request.GET = request.GET.copy()
         return evidence(request, problem=str(error), given={"start": start, "end": end})
 
 
