@@ -200,7 +200,8 @@ def explained(row: Occurrence, w: World) -> tuple[Counted, list[str]] | None:
         calendar = calendar_here()
         counted = count(row.starts_at, rule.n, rule.unit.value, calendar, w.zone)
         years = sorted({step.date.year for step in counted.steps})
-        notices = [f"{year}：{calendar.notice(year) or _('尚未公布')}" for year in years]
+        colon = ": " if words.english() else "："
+        notices = [f"{year}{colon}{calendar.notice(year) or _('尚未公布')}" for year in years]
     return counted, notices
 
 

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from yunwei.accounts.models import Account, PartyOf
 from yunwei.assets.models import Asset, System
 from yunwei.desk import services as desk
-from yunwei.desk.models import Entry, Ticket, TicketKind, TicketState
+from yunwei.desk.models import Entry, Ticket, TicketState
 from yunwei.desk.services import TITLE
 from yunwei.desk.web import clocks, history, opening, speaking
 from yunwei.desk.web.ticket import GIVEN, act, fetched, moves_of, viewer_of
@@ -141,7 +141,7 @@ def _place(name: str, level: int | None, things: list[Thing]) -> Place:
     if by["ok"]:
         parts.append(_("{n} 台正常").format(n=by["ok"]))
     tone = next(t for t in WORST if by[t])
-    return Place(name, level, tone, _("、").join(parts), things, seen)
+    return Place(name, level, tone, (", " if words.english() else "、").join(parts), things, seen)
 
 
 # --- the first page -----------------------------------------------------------------------------------------------------
@@ -336,7 +336,7 @@ def _one(ticket: Ticket, viewer: Account) -> dict[str, Any]:
     lines, more = history.lines(ticket, rows, viewer)
     facts = [
         (_("编号"), ticket.number),
-        (_("类型"), speaking.KINDS_PLAIN[TicketKind(ticket.kind)][0]),
+        (_("类型"), speaking.KINDS_PLAIN[ticket.kind][0]),
         (_("系统"), ticket.system.name if ticket.system else ""),
         (_("提出"), cells.stamp(ticket.opened_at)),
         (_("希望完成"), str(ticket.wanted_on or "")),
@@ -346,7 +346,11 @@ def _one(ticket: Ticket, viewer: Account) -> dict[str, Any]:
     return {
         "t": ticket,
         "viewer": viewer,
-        "sentence": [(ticket.title, ""), (_("："), ""), (speaking.PLAIN[ticket.state], speaking.TONE[ticket.state])],
+        "sentence": [
+            (ticket.title, ""),
+            (": " if words.english() else "：", ""),
+            (speaking.PLAIN[ticket.state], speaking.TONE[ticket.state]),
+        ],
         "clocks": of,
         "days_of": {c.row.pk: clocks.explained(c.row, world) for c in of},
         "lines": lines,

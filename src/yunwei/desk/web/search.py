@@ -226,7 +226,7 @@ def _own_tickets(asked: str, viewer: Account) -> Group:
     hits = [
         _ticket_hit(
             t, asked, reverse("portal-ticket", args=[t.number]),
-            cells.state(speaking.TONE[t.state], speaking.PLAIN[t.state]),  # type: ignore[index]
+            cells.state(speaking.TONE[t.state], speaking.PLAIN[t.state]),
         )
         for t in rows[: SHOWN + 1]
     ]  # fmt: skip

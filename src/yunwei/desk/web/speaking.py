@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -34,14 +35,14 @@ CHANNELS = {
     "desk": gettext_lazy("服务台"),
 }
 #: what each kind is, said to somebody who does not know our words
-KINDS_PLAIN = {
+KINDS_PLAIN: Mapping[str, tuple[Any, Any]] = {
     TicketKind.FAULT: (gettext_lazy("报告故障"), gettext_lazy("用不了、变慢、报错")),
     TicketKind.REQUEST: (gettext_lazy("咨询"), gettext_lazy("想问清楚一件事")),
     TicketKind.SERVICE: (gettext_lazy("申请服务"), gettext_lazy("新建主机、开通端口、调整配置")),
     TicketKind.CRYPTO: (gettext_lazy("密码服务"), gettext_lazy("密钥、数字证书、密评材料")),
 }
 #: where a ticket stands, said to the department that asked
-PLAIN = {
+PLAIN: Mapping[str, Any] = {
     TicketState.NEW: gettext_lazy("已提交，等待受理"),
     TicketState.ACCEPTED: gettext_lazy("已受理，将开始处理"),
     TicketState.WORKING: gettext_lazy("正在处理"),
