@@ -24,6 +24,7 @@ from yunwei.assets import identity
 from yunwei.assets.models import Asset
 from yunwei.cli.demo_diary import CRYPTO, SERVICES, Page
 from yunwei.contract import plans
+from yunwei.contract.models import PlanVersion
 from yunwei.contract.schema import Kind, Limit, Plan
 from yunwei.desk import services as desk
 from yunwei.desk.models import Ticket, TicketKind, TicketState
@@ -76,10 +77,10 @@ class People:
         """Whether the offices are open."""
         return sources.calendar().is_working(self.local(now).date())
 
-    def tried(self, what: str, act: Callable[[], object]) -> bool:
-        """Do something; what a service refuses is counted and told at the end, and stops nothing."""
+    def tried(self, what: str, act: Callable[..., object], *args: object, **more: object) -> bool:
+        """Do something by a service; what it refuses is counted and told at the end, and stops nothing."""
         try:
-            act()
+            act(*args, **more)
         except YunweiError as error:
             self.problems[f"{what}: {error.message}"] += 1
             return False
@@ -169,7 +170,7 @@ def _state(people: People, row: Occurrence, now: datetime) -> None:
         by = "a_finance" if row.kind == Kind.PAY else "a_manager"
     said = f"演示：{duty.title}（{row.period}）已完成，记录附后。"
     file = paper(row.obligation, said)
-    people.tried("proof", lambda: duties.state_proof(row.pk, statement=said, file=file, by=people.who(by), now=now))
+    people.tried("proof", duties.state_proof, row.pk, statement=said, file=file, by=people.who(by), now=now)
 
 
 def _answer(people: People, now: datetime) -> None:
@@ -184,12 +185,7 @@ def _answer(people: People, now: datetime) -> None:
         by = people.who("a_manager" if proof.stated_by.party == "B" else "b_manager")
         refused = FORGOTTEN <= roll < FORGOTTEN + REFUSED
         answer = "演示：记录与现场情况不符，请补充后重新提交" if refused else ""
-        people.tried(
-            "answer",
-            lambda p=proof, b=by, r=refused, a=answer: duties.answer_proof(
-                p.pk, confirm=not r, by=b, now=now, answer=a
-            ),
-        )
+        people.tried("answer", duties.answer_proof, proof.pk, confirm=not refused, by=by, now=now, answer=answer)
 
 
 def _look_again(people: People, now: datetime) -> None:
@@ -197,7 +193,7 @@ def _look_again(people: People, now: datetime) -> None:
     today = f"{people.local(now):%Y-%m-%d}"
     for row in Occurrence.objects.filter(period=today, state=State.UNPROVEN, kind=Kind.LOOK, due_at__gt=now):
         if not manual(sources.obligation(row.obligation)) and row.attempts.count() < 4:
-            people.tried("again", lambda r=row: duties.again(r.pk, now=now, actor="b_engineer"))
+            people.tried("again", duties.again, row.pk, now=now, actor="b_engineer")
 
 
 # --- claims and identities -------------------------------------------------------------------------------------------
@@ -218,46 +214,31 @@ def _claims(people: People, now: datetime) -> None:
             "停电" in claim.statement or "台风" in claim.statement or people.roll("accept", claim.occurrence.key) < 0.4
         )
         answer = "" if accept else "演示：所附证明不能说明原因在他方"
-        people.tried(
-            "claim",
-            lambda c=claim, ok=accept, a=answer: duties.answer_claim(
-                c.pk, accept=ok, by=people.who("a_manager"), now=now, answer=a
-            ),
-        )
+        by = people.who("a_manager")
+        people.tried("claim", duties.answer_claim, claim.pk, accept=accept, by=by, now=now, answer=answer)
 
 
 def _claim(people: People, row: Occurrence, now: datetime) -> None:
+    """One claim for what a storm explains; now and then one for something that is harder to believe."""
     storm = next((s for s in STORMS if row.starts_at < s.end and s.start < (row.due_at or s.start)), None)
-    by = people.who("b_manager")
-    look = row.state == State.UNPROVEN and row.kind == Kind.LOOK
-    if storm is not None and (look or row.state == State.MISSED):
-        said = f"演示：{storm.why}，证明附后"
-        file = paper("证明", said)
-        if "台风" in storm.why:
-            act: Callable[[], object] = lambda: duties.claim_exemption(  # noqa: E731 - one of three acts
-                row.pk, ground="11", statement=said, file=file, by=by, now=now
-            )
-        elif look:
-            act = lambda: duties.claim_cause(row.pk, cause="client", statement=said, file=file, by=by, now=now)  # noqa: E731
-        else:
-            return
-        people.tried("claim", act)
-    elif look and people.roll("claim", row.key) < 0.25:
-        said = "演示：系运营商线路抖动所致，测试记录附后"
-        people.tried(
-            "claim",
-            lambda: duties.claim_cause(
-                row.pk, cause="third", statement=said, file=paper("测试记录", said), by=by, now=now
-            ),
-        )
-    elif row.state == State.MISSED and people.roll("claim", row.key) < 0.1:
+    look, missed = row.state == State.UNPROVEN and row.kind == Kind.LOOK, row.state == State.MISSED
+    doubt = people.roll("claim", row.key)
+    if storm is not None and "台风" in storm.why and (look or missed):
+        _claimed(people, row, now, duties.claim_exemption, f"演示：{storm.why}，证明附后", ground="11")
+    elif storm is not None and look:
+        _claimed(people, row, now, duties.claim_cause, f"演示：{storm.why}，证明附后", cause="client")
+    elif look and doubt < 0.25:
+        _claimed(people, row, now, duties.claim_cause, "演示：系运营商线路抖动所致，测试记录附后", cause="third")
+    elif missed and doubt < 0.1:
         said = "演示：当日因甲方会议占用机房，未能进入"
-        people.tried(
-            "claim",
-            lambda: duties.claim_exemption(
-                row.pk, ground="7.2.9", statement=said, file=paper("说明", said), by=by, now=now
-            ),
-        )
+        _claimed(people, row, now, duties.claim_exemption, said, ground="7.2.9")
+
+
+def _claimed(
+    people: People, row: Occurrence, now: datetime, act: Callable[..., object], said: str, **more: str
+) -> None:
+    by = people.who("b_manager")
+    people.tried("claim", act, row.pk, statement=said, file=paper("证明", said), by=by, now=now, **more)
 
 
 def _identities(people: People, now: datetime) -> None:
@@ -268,7 +249,7 @@ def _identities(people: People, now: datetime) -> None:
         if now - pin.pinned_at < timedelta(days=1.2 * people.roll("pin", code, f"{pin.pinned_at:%Y-%m-%d}")):
             continue
         decide = identity.refuse if code in strangers else identity.confirm
-        people.tried("identity", lambda p=pin, d=decide: d(p, by=people.who("a_manager"), now=now))
+        people.tried("identity", decide, pin, by=people.who("a_manager"), now=now)
 
 
 # --- tickets ---------------------------------------------------------------------------------------------------------
@@ -283,15 +264,13 @@ def _faults(people: People, now: datetime, *, night: bool) -> None:
             waits = ticket.asset is not None and ticket.asset.kind == "host"
             to = TicketState.WAITING if waits else TicketState.WORKING
             said = "演示：需甲方确认该主机是否应运行这项服务" if waits else ""
-            people.tried(
-                "take", lambda t=ticket, s=to, w=said: desk.move(t.pk, s, by=people.who("b_engineer"), now=now, text=w)
-            )
+            people.tried("take", desk.move, ticket.pk, to, by=people.who("b_engineer"), now=now, text=said)
             continue
         asleep = people.roll("night", ticket.number) < (0.06 if ticket.severity == "critical" else 0.15)
         if night and asleep:
             continue
         said = f"演示：已电话告知甲方：{ticket.title[:80]}；已安排处理，期间加强监视。"
-        people.tried("reply", lambda t=ticket, s=said: desk.reply(t.pk, s, by=people.who("b_engineer"), now=now))
+        people.tried("reply", desk.reply, ticket.pk, said, by=people.who("b_engineer"), now=now)
 
 
 def _requests(people: People, now: datetime) -> None:
@@ -308,7 +287,7 @@ def _requests(people: People, now: datetime) -> None:
         if now - ticket.opened_at < timedelta(hours=hours):
             continue
         said = f"演示：已受理。{ticket.title}：由值班工程师办理，进展在本单查看。"
-        if people.tried("reply", lambda t=ticket, s=said: desk.reply(t.pk, s, by=people.who("b_desk"), now=now)):
+        if people.tried("reply", desk.reply, ticket.pk, said, by=people.who("b_desk"), now=now):
             _start_work(people, ticket, now)
 
 
@@ -317,9 +296,8 @@ def _resolve(people: People, ticket: Ticket, now: datetime) -> None:
     if now - ticket.opened_at < timedelta(days=(0.1 if quick else 1.5) + 1.5 * people.roll("do", ticket.number)):
         return
     said = "演示：已办结，结果附于记录；如有疑问请在本单回复。"
-    people.tried(
-        "resolve", lambda: desk.move(ticket.pk, TicketState.RESOLVED, by=people.who("b_engineer"), now=now, text=said)
-    )
+    by = people.who("b_engineer")
+    people.tried("resolve", desk.move, ticket.pk, TicketState.RESOLVED, by=by, now=now, text=said)
 
 
 def _start_work(people: People, ticket: Ticket, now: datetime) -> None:
@@ -327,12 +305,8 @@ def _start_work(people: People, ticket: Ticket, now: datetime) -> None:
     kind = {**SERVICES, **CRYPTO}.get(ticket.title.removeprefix("演示："), "")
     if not kind or TriggerEvent.objects.filter(kind=kind, subject__of=ticket.number).exists():
         return
-    people.tried(
-        "work",
-        lambda: duties.record_event(
-            kind, at=now, by=people.who("b_desk"), now=now, subject={"of": ticket.number}, note=ticket.title
-        ),
-    )
+    by, of = people.who("b_desk"), {"of": ticket.number}
+    people.tried("work", duties.record_event, kind, at=now, by=by, now=now, subject=of, note=ticket.title)
 
 
 def _close_tickets(people: People, now: datetime) -> None:
@@ -343,7 +317,7 @@ def _close_tickets(people: People, now: datetime) -> None:
             _part(people, ticket, now)
         if now - done < timedelta(days=0.3 + 3.5 * people.roll("close", ticket.number)):
             continue
-        people.tried("close", lambda t=ticket: desk.move(t.pk, TicketState.CLOSED, by=people.who("a_manager"), now=now))
+        people.tried("close", desk.move, ticket.pk, TicketState.CLOSED, by=people.who("a_manager"), now=now)
 
 
 def _part(people: People, ticket: Ticket, now: datetime) -> None:
@@ -354,11 +328,8 @@ def _part(people: People, ticket: Ticket, now: datetime) -> None:
         return
     note = f"演示：{ticket.title[:60]}，更换全新部件"
     people.tried(
-        "part",
-        lambda: duties.record_event(
-            "part_replaced", at=now, by=people.who("b_engineer"), now=now, file=paper("部件凭证", note),
-            subject={"of": ticket.number}, note=note,
-        ),
+        "part", duties.record_event, "part_replaced", at=now, by=people.who("b_engineer"), now=now,
+        file=paper("部件凭证", note), subject={"of": ticket.number}, note=note,
     )  # fmt: skip
 
 
@@ -367,7 +338,7 @@ def _part(people: People, ticket: Ticket, now: datetime) -> None:
 
 def turn(people: People, page: Page, now: datetime) -> None:
     """Do what a page of the diary says, once."""
-    people.tried(page.what, lambda: VERBS[page.what](people, page, now))
+    people.tried(page.what, VERBS[page.what], people, page, now)
 
 
 def _event(people: People, page: Page, now: datetime) -> None:
@@ -410,7 +381,7 @@ def _close_finding(people: People, page: Page, now: datetime) -> None:
 
 def _propose(people: People, page: Page, now: datetime) -> None:
     note = str(page.data["note"])
-    if plans.PlanVersion.objects.filter(note=note).exists():
+    if PlanVersion.objects.filter(note=note).exists():
         return
     folder = sources.folder()
     current = plans.plan_at(now)
@@ -419,7 +390,7 @@ def _propose(people: People, page: Page, now: datetime) -> None:
 
 
 def _decide(people: People, page: Page, now: datetime) -> None:
-    row = plans.PlanVersion.objects.filter(state="proposed").order_by("-version").first()
+    row = PlanVersion.objects.filter(state="proposed").order_by("-version").first()
     if row is None:
         return
     decide = plans.approve if page.data["approve"] else plans.refuse
