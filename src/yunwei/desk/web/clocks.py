@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -50,6 +50,15 @@ class World:
     plans: Mapping[int, ApprovedPlan]
     zone: ZoneInfo
     now: datetime
+    #: rules said already: a list names few of them, many times
+    said: dict[tuple[str, int | None, bool], str] = field(default_factory=dict)
+
+    def rule(self, duty: Obligation, row: Occurrence) -> str:
+        """The rule a clock runs by, and whose number it is."""
+        key = (row.obligation, row.plan_version, row.provisional)
+        if key not in self.said:
+            self.said[key] = words.deadline(duty, row, self.plans.get(row.plan_version or 0))
+        return self.said[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ def clock(row: Occurrence, w: World, stated: datetime | None = None) -> Clock | 
     return Clock(
         row=row,
         title=words.title(duty),
-        rule=words.deadline(duty, row, w.plans.get(row.plan_version or 0)),
+        rule=w.rule(duty, row),
         owner=words.party(row.owes),
         state=str(row.get_state_display()),
         tone=tone,
