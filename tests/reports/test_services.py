@@ -53,6 +53,7 @@ def test_files_and_record_are_one(built: Report) -> None:
     assert {a["commitment"] for a in body["artifacts"]} == {built.data, built.pdf, built.docx}
     assert body["data"]["files"] == {"data": built.data, "pdf": built.pdf, "docx": built.docx}
     assert body["data"]["typst"] == built.typst
+    assert body["data"]["program"] == built.program == services.program()
     assert body["data"]["fonts"] == built.fonts["files"]
     assert intake.clauses == ["7.2.7"]  # the contract's own words for the weekly report
 
@@ -65,9 +66,11 @@ def test_what_was_kept_makes_the_same_files_again(built: Report) -> None:
 def test_making_again_names_what_differs(built: Report) -> None:
     other = Report.objects.get(pk=built.pk)
     name = next(iter(other.fonts["files"]))
+    other.program = "0" * 64
     other.typst, other.fonts = "0.0.0", {**other.fonts, "files": {**other.fonts["files"], name: "0" * 64}}
     why = "".join(services.again(other).why)
     assert "0.0.0" in why
+    assert "报告程序已更新" in why
     assert name in why
 
 

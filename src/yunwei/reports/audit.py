@@ -40,6 +40,7 @@ class Reports:
                 "last": (row.last, _day(data.get("last"))),
                 "whole": (row.whole, data.get("whole")),
                 "typst": (row.typst, data.get("typst")),
+                "program": (row.program, data.get("program")),
                 "fonts": (row.fonts.get("files"), data.get("fonts")),
             })  # fmt: skip
         for name, said in sorted(self.built.items()):

@@ -22,8 +22,8 @@ class Report(models.Model):
     """One edition of a report. It never changes: what became known later makes another edition.
 
     `data`, `pdf` and `docx` are commitments of artifacts; the plain digests stand in the artifact's row alone, so that a
-    redaction forgets them. `fonts` are the faces and the SM3 of their files, `typst` the typesetter: with the data they
-    decide the bytes.
+    redaction forgets them. `fonts` are the faces and the SM3 of their files, `typst` the typesetter, `program` the
+    SM3 of our own sources that draw reports: with the data they decide the bytes.
     """
 
     kind = models.CharField(max_length=8, choices=KindOf.choices)
@@ -40,6 +40,7 @@ class Report(models.Model):
     docx = models.CharField(max_length=64)
     fonts = models.JSONField()
     typst = models.CharField(max_length=20)
+    program = models.CharField(max_length=64)
     evidence = models.BigIntegerField(null=True, blank=True)
 
     class Meta:

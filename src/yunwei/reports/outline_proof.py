@@ -174,5 +174,5 @@ def made(told: Mapping[str, JSON]) -> Section:
             for role, f in told["fonts"].items()
         ),
     ]
-    text = _("数据、字体与排版程序相同，则本文件逐字节相同；三者的摘要登记在证据链中本报告名下。")
+    text = _("数据、字体、排版程序与本平台版本相同，则本文件逐字节相同；四者的摘要登记在证据链中本报告名下。")
     return Section(_("文件的生成"), [Facts(rows), Para(text)])

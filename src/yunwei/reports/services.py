@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -54,6 +56,23 @@ class Made:
     docx: bytes
     fonts: dict[str, JSON]
     typst: str
+    program: str
+
+
+@lru_cache(maxsize=1)
+def program() -> str:
+    """SM3 of our own sources that draw reports: after an update the same data may give other bytes, and this says why."""
+    package = Path(__file__).resolve().parent.parent
+    places = (
+        "reports/**/*.py",
+        "reports/**/*.typ",
+        "charts/*.py",
+        "work/*/report.py",
+        "ui/words.py",
+        "ui/vocabulary.py",
+    )
+    files = sorted(path for place in places for path in package.glob(place))
+    return sm3.digest_parts(part for path in files for part in (path.name.encode(), path.read_bytes())).hex()
 
 
 def zone() -> str:
@@ -117,7 +136,7 @@ def make(content: bytes, *, tell: Callable[[int, int], None] = lambda _done, _al
         docx = word.render(render.printable(document, press), press, author=AUTHOR, at=at)
         tell(3, 4)
     used = {"roles": fonts.record(chosen), "files": fonts.digests(chosen)}
-    return Made(content, pdf, docx, used, typeset.version())
+    return Made(content, pdf, docx, used, typeset.version(), program())
 
 
 def _keep(
@@ -131,7 +150,7 @@ def _keep(
         }
         report = Report(
             kind=of.kind, key=of.key, edition=edition, first=of.first, last=of.last, as_of=now, whole=data["whole"],
-            built_at=now, built_by=actor, fonts=made.fonts, typst=made.typst,
+            built_at=now, built_by=actor, fonts=made.fonts, typst=made.typst, program=made.program,
             **{name: artifact.commitment for name, artifact in stored.items()},
         )  # fmt: skip
         intake = ledger.record(
@@ -140,7 +159,7 @@ def _keep(
             {
                 "first": of.first.isoformat(), "last": of.last.isoformat(), "as_of": data["as_of"], "whole": data["whole"],
                 "files": {name: artifact.commitment for name, artifact in stored.items()},
-                "fonts": made.fonts["files"], "typst": made.typst,
+                "fonts": made.fonts["files"], "typst": made.typst, "program": made.program,
             },
             at=now, actor=actor.username if actor else ACTOR, clauses=_clauses(of.kind), artifacts=tuple(stored.values()),
         )  # fmt: skip
@@ -205,6 +224,8 @@ def again(report: Report) -> Again:
     why = []
     if made.typst != report.typst:
         why.append(_("排版程序：当时 {was}，现在 {now}").format(was=report.typst, now=made.typst))
+    if made.program != report.program:
+        why.append(_("本平台的报告程序已更新"))
     was, is_now = report.fonts["files"], made.fonts["files"]
     why += [
         _("字体文件 {name} 不同").format(name=n)
