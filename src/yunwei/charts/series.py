@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from html import escape
 
@@ -67,8 +67,9 @@ def runs(points: Sequence[Point]) -> Iterator[list[Point]]:
 
 
 def spark(points: Sequence[Point], label: str, *, width: float = 240, height: float = 30) -> str:
-    """A reading as a line of text height, for tables."""
+    """A reading as a line of text height, for tables; without hints, which would weigh more than the line."""
     plot = _Plot(2, width - 4, 3, height - 8, *_bounds(points))
+    points = [replace(p, label="") for p in points]
     return _svg(width, height, label, _drawn(points, plot, 1.25, 1.9))
 
 
@@ -107,9 +108,8 @@ def states(points: Sequence[Point], label: str, *, width: float = 240, height: f
         if p.tone in MARKED:
             out.append(_rect(x, 2, slim, height - 4, p.tone, p.label))
         else:
-            box = f"M{_n(x)} {_n(height / 2 - 1.5)}h{_n(slim)}v3h-{_n(slim)}z"
-            quiet[p.tone] = quiet.get(p.tone, "") + box
-    low = "".join(f'<path d="{path}" class="f-{tone}"/>' for tone, path in quiet.items())
+            quiet[p.tone] = quiet.get(p.tone, "") + f"M{x:.1f} {_n(height / 2)}h{slim:.1f}"
+    low = "".join(f'<path d="{path}" class="arc s-{tone}" stroke-width="3"/>' for tone, path in quiet.items())
     return _svg(width, height, label, low + "".join(out))
 
 
@@ -181,7 +181,7 @@ def _drawn(points: Sequence[Point], plot: _Plot, stroke: float, dot: float) -> s
     out = [_limits(points, plot)]
     for part in runs(points):
         if len(part) > 1:
-            path = " ".join(f"{_n(plot.x(p.at))},{_n(plot.y(p.value or 0.0))}" for p in part)
+            path = " ".join(f"{plot.x(p.at):.1f},{plot.y(p.value or 0.0):.1f}" for p in part)
             out.append(f'<polyline points="{path}" class="arc s-info" stroke-width="{_n(stroke)}"/>')
         shown = [p for p in part if p.tone in MARKED or len(part) == 1]
         out += [_dot(p, plot, dot) for p in shown]
