@@ -74,6 +74,7 @@ class Occurrence(models.Model):
         indexes: ClassVar = [
             models.Index(fields=("state", "due_at"), name="occurrence_state"),
             models.Index(fields=("due_at",), name="occurrence_due"),
+            models.Index(fields=("period",), name="occurrence_period"),  # a ticket's clocks: "event:17"
         ]
         ordering = ("due_at", "obligation", "period")
 

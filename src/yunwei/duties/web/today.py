@@ -143,10 +143,14 @@ def model(now: datetime) -> dict[str, Any]:
     }
 
 
+def home(request: HttpRequest) -> HttpResponse:
+    """The first page: today, or where this role's day is answered (a department, an officer)."""
+    first = home_of(request.user)
+    return today(request) if first == "today" else redirect(first)
+
+
 def today(request: HttpRequest) -> HttpResponse:
-    """The page; who has another first page (a department, an officer) goes there."""
-    if (home := home_of(request.user)) != "today":
-        return redirect(home)
+    """The page."""
     return page(request, "duties/today.jinja", model(now_of_instance()), here="today")
 
 

@@ -13,7 +13,8 @@ FLAG = "M5 21V4h12l-3 4 3 4H5"
 WALL = "M3 5h18v12H3zM9 21h6M12 17v4"
 
 PAGES = [
-    Page("", "today", today.today, EVERYONE, Menu("overview", _("今日"), HOUSE, 10, "d")),
+    Page("", "home", today.home, EVERYONE),
+    Page("today", "today", today.today, READERS, Menu("overview", _("今日"), HOUSE, 10, "d")),
     Page("screen", "screen", screen.screen, READERS, Menu("overview", _("大屏"), WALL, 90)),
     Page("screen/body", "screen-body", screen.body, READERS),
     Page("today/body", "today-body", today.body, READERS),
