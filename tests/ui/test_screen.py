@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -26,8 +28,7 @@ from yunwei.runs import services as runs
 from yunwei.ui import pages
 
 pytestmark = pytest.mark.django_db
-#: statements of the wall, whatever the tables hold
-BUDGET = 26
+BUDGET = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text(encoding="utf-8"))["pages"]["screen-body"]
 
 
 @pytest.fixture
