@@ -29,6 +29,8 @@ KEEP = timedelta(days=200)
 def begin(session: SessionBase, account: Account, *, address: str | None, agent: str, at: datetime) -> Sitting:
     """Write a login down; called whenever Django logs somebody in, so that there is no session without its row."""
     session["since"] = session["seen"] = at.timestamp()
+    if session.session_key is None:  # logged in over a living session: Django has flushed it and not yet written it
+        session.save()
     key = session.session_key or ""
     Sitting.objects.filter(account=account, ended_at__lt=at - KEEP).delete()
     return Sitting.objects.create(

@@ -80,6 +80,7 @@ if YUNWEI.get("accounts", {}).get("hasher") == "sm3":
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # pages and files; it pads by a random length (BREACH), and CSRF tokens are masked
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "yunwei.ui.middleware.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -81,9 +81,13 @@ class Payment:
 
 
 def counts_of(now: datetime, start: datetime, end: datetime) -> dict[str, int]:
-    """Occurrences that count, by state and by what they ask for, in one query. A day is (midnight, midnight]."""
+    """Occurrences that count, by state and by what they ask for, in one query. A day is (midnight, midnight].
+
+    Overdue today is what a hand can still do something about: what an event started and nobody answered, what is open past
+    its time, and what was missed today. A daily duty missed in spring stays missed in the ring; it is not today's work.
+    """
     yes, due_today = Q(counts=True), Q(due_at__gt=start, due_at__lte=end)
-    late = overdue(now) | Q(state=State.MISSED)
+    late = overdue(now) | (Q(state=State.MISSED) & (_event() | due_today))
     named = {str(state.value): Count("id", filter=yes & Q(state=state)) for state in State}
     return Occurrence.objects.aggregate(
         **named,
