@@ -200,7 +200,7 @@ def test_the_end_of_a_month_belongs_to_that_month(people, at_the_day):
 def test_a_cell_never_hides_what_is_unproven(states, level, text):
     from datetime import date
 
-    cell = year._cell(states, date(2026, 11, 1), date(2026, 11, 1))
+    cell = year._cell(states, date(2026, 11, 1), date(2026, 11, 1), "")
     assert (cell.level, cell.text) == (level, text)
 
 
