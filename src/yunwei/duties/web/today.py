@@ -40,19 +40,22 @@ class Health:
     overdue: list[heads.Overdue]
     pushed_at: datetime | None
     workers: int
+    settled: str  # hash of the newest head when no record waits behind it, else ""
 
 
 def health(now: datetime) -> Health:
     """State of ledger, pushed heads and workers."""
     pushed = HeadPush.objects.filter(ok=True).exclude(address__startswith=heads.HANDOVER).order_by("-id")
     newest = Head.objects.annotate(pushed_at=Subquery(pushed.values("at")[:1])).order_by("-number").first()
+    waiting = Intake.objects.filter(sequenced=False).count()
     return Health(
         number=newest.size if newest else 0,
-        waiting=Intake.objects.filter(sequenced=False).count(),
+        waiting=waiting,
         head_at=newest.at if newest else None,
         overdue=heads.overdue(now),
         pushed_at=newest.pushed_at if newest else None,
         workers=workers_alive(now),
+        settled=newest.hash if newest and not waiting else "",
     )
 
 
@@ -102,6 +105,7 @@ def model(now: datetime) -> dict[str, Any]:
     zone = ZoneInfo(folder.contract.timezone)
     start = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     end = start + timedelta(days=1)
+    alive = health(now)  # before the rest: what is read after it is at least as new as the head it names
     versions = plans.approved_versions()
     plan = _in_force(versions, now, zone)
     counts = day.counts_of(now, start, end)
@@ -128,11 +132,11 @@ def model(now: datetime) -> dict[str, Any]:
         "duties": duties,
         "duties_all": duties_all,
         "clocks": clocks,
-        "heat": year.heat(folder, plan, now, zone),
+        "heat": year.heat_of(alive.settled, folder, plan, now, zone),
         "faults": faults,
         "faults_all": faults_all,
         "log": log_lines(now, zone),
-        "health": health(now),
+        "health": alive,
         "stones": stones,
         "today_at": today_at,
         "ticks": ticks,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Case, Count, F, IntegerField, Q, Value, When
@@ -49,6 +50,27 @@ class Heat:
     months: list[str]
     current: int
     rows: list[HeatRow]
+
+
+#: the map as it was last drawn, by what it follows from: the folder, the ledger's head, the plan, the month, the language
+_drawn: dict[str, tuple[Folder, tuple[Any, ...], Heat]] = {}
+
+
+def heat_of(head: str, folder: Folder, plan: ApprovedPlan | None, now: datetime, zone: ZoneInfo) -> Heat:
+    """The whole map under a head that no record waits behind; drawn anew only when the ledger went on.
+
+    An occurrence changes only with its record in the same transaction, so the same head means the same map. `head` is the
+    head's hash, "" where there is none or a record waits: then nothing is remembered.
+    """
+    language = "en" if words.english() else "zh"
+    key = (head, plan.version if plan else 0, now.astimezone(zone).date().replace(day=1))
+    kept = _drawn.get(language)
+    if head and kept is not None and kept[0] is folder and kept[1] == key:
+        return kept[2]
+    drawn = heat(folder, plan, now, zone)
+    if head:
+        _drawn[language] = (folder, key, drawn)
+    return drawn
 
 
 def heat(folder: Folder, plan: ApprovedPlan | None, now: datetime, zone: ZoneInfo, only: str = "") -> Heat:
