@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: ## one contract day on the lab: installs what is missing; ARGS=--once ends with a summary, ARGS="--once --json" prints it as JSON
+demo: ## one contract day on the lab: installs what is missing; ARGS=--once ends with a summary, ARGS="--once --json" prints it as JSON, ARGS="--since 2026-02-03" replays the contract
 	@scripts/bootstrap demo
 	@.venv/bin/yunwei demo $(ARGS)
 
