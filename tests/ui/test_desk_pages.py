@@ -518,13 +518,14 @@ def test_the_explanation_speaks_english_and_leaves_the_shared_calendar_chinese(c
     assert "工作日，事件当日不计入" in said(client, f"/tickets/{mine.number}")
 
 
-def test_both_parties_clocks_stand_on_a_fault(client: Client, people, plan):
+def test_a_report_through_the_desk_starts_the_clock_of_who_has_to_act(client: Client, people, plan):
+    """The report is itself the notice that 7.1.8 owes: it must not start a clock of who gave it."""
     mine = asked(people, "平台打不开", kind="fault")
     enter(client, people["a_manager"])
     page = said(client, f"/tickets/{mine.number}")
-    assert "双方共 2 个" in page
-    assert "甲方 60 分钟" in page
+    assert "双方共 1 个" in page
     assert "乙方 4 小时" in page
+    assert "甲方 60 分钟" not in page
 
 
 def test_the_history_has_every_record_with_its_number(client: Client, people, plan):

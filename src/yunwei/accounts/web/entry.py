@@ -155,7 +155,7 @@ def _enter(
 def home(account: Account) -> str:
     """The address of the page that answers this account's day."""
     name = home_of(account)
-    return reverse(name) if name in REGISTRY else "/"
+    return reverse(name) if name in REGISTRY and name != "today" else "/"
 
 
 @require_POST

@@ -161,7 +161,7 @@ FILTERS = (
     Filter("to", gettext_lazy("编号日至"), until, hint="2026-11-30"),
     Filter("subject", gettext_lazy("对象"), lambda rows, text: rows.filter(subject__contains=text)),
     Filter("actor", gettext_lazy("经办"), lambda rows, text: rows.filter(actor=text)),
-    Filter("clause", gettext_lazy("条款"), by_clause, hint="2.1-S"),
+    Filter("clause", gettext_lazy("条款"), by_clause),
 )
 LISTING = Listing(
     name="evidence",
