@@ -14,6 +14,8 @@ from typing import Any
 from yunwei.lab.weather import moment
 
 JSON = Any
+#: an invoice of just the instalment that its event belongs to, whatever the contract says that is
+EQUAL = "equal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ FIXED: tuple[Page, ...] = (
     event(2, 6, 10, "plan_submitted", "b_manager", "演示：报送服务方案第 1 版、运维计划与人员安排"),
     on(2, 6, 10.2, "propose", "b_manager", change="first", note="演示：依 7.2.2 报送"),
     on(2, 11, 15, "decide", "a_manager", approve=True, reason="演示：同意，自今日起执行"),
-    event(3, 5, 10, "invoice_received_first", "a_manager", "演示：收到首期发票，金额与约定不等", amount="1460000.00"),
-    event(3, 10, 10, "invoice_received_first", "a_manager", "演示：收到首期等额发票", amount="1464260.00"),
+    event(3, 5, 10, "invoice_received_first", "a_manager", "演示：收到首期发票，金额与约定不等", amount="1000000.00"),
+    event(3, 10, 10, "invoice_received_first", "a_manager", "演示：收到首期等额发票", amount=EQUAL),
     event(4, 20, 9.6, "system_changed", "a_manager", "演示：一体化办公系统迁至二号机房"),
     event(5, 6, 10, "paper_handed_over", "b_manager", "演示：书面提交驻场时间与故障分级的确认函"),
     event(5, 12, 9.5, "report_demanded", "a_manager", "演示：要求书面汇报汛期保障准备"),

@@ -22,7 +22,7 @@ from django.db.models import Exists, OuterRef, Q
 from yunwei.accounts.models import Account
 from yunwei.assets import identity
 from yunwei.assets.models import Asset
-from yunwei.cli.demo_diary import CRYPTO, SERVICES, Page
+from yunwei.cli.demo_diary import CRYPTO, EQUAL, SERVICES, Page
 from yunwei.contract import plans
 from yunwei.contract.models import PlanVersion
 from yunwei.contract.schema import Kind, Limit, Plan
@@ -346,15 +346,19 @@ def _event(people: People, page: Page, now: datetime) -> None:
     kind, note = str(page.data["kind"]), str(page.data["note"])
     if TriggerEvent.objects.filter(kind=kind, at=page.at).exists():
         return
+    subject = dict(page.data["subject"])
+    if subject.get("amount") == EQUAL:
+        subject["amount"] = str(_instalment(kind))
     duties.record_event(
-        kind,
-        at=page.at,
-        by=people.who(page.by),
-        now=now,
-        file=paper(kind, note),
-        subject=page.data["subject"],
-        note=note,
+        kind, at=page.at, by=people.who(page.by), now=now, file=paper(kind, note), subject=subject, note=note
     )
+
+
+def _instalment(kind: str) -> Decimal:
+    """What the contract says of the instalment that an invoice event belongs to."""
+    contract = sources.folder().contract
+    wanted = sources.event_detail(kind).instalment
+    return next(i.amount for i in contract.instalments if i.id == wanted)
 
 
 def _ticket(people: People, page: Page, now: datetime) -> None:
