@@ -1,43 +1,5 @@
-"""An instance with the Qingpu contract and its people."""
+"""The same instance and people as the pages' tests."""
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
-import pytest
-from django.conf import settings
-
-from yunwei.accounts.models import Account, Organisation, Role
-
-CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
-
-
-@pytest.fixture
-def contract(instance_folder: Path) -> None:
-    """The instance's contract folder."""
-    target = instance_folder / "contract"
-    if not target.exists():
-        shutil.copytree(CONTRACTS / "qingpu-2026", target)
-    assert instance_folder == settings.INSTANCE
-
-
-@pytest.fixture
-def people(contract: None) -> dict[str, Account]:
-    """One account of each business side and an officer; the password is the user name."""
-    made: dict[str, Account] = {}
-    for code, party in (("A", "A"), ("B", "B"), ("edu", "T"), ("health", "T")):
-        Organisation.objects.create(code=code, name=f"单位{code}", party=party)
-    for name, role, org in (
-        ("a_manager", Role.A_MANAGER, "A"),
-        ("b_manager", Role.B_MANAGER, "B"),
-        ("b_engineer", Role.B_ENGINEER, "B"),
-        ("tenant", Role.TENANT, "edu"),
-        ("other", Role.TENANT, "health"),
-        ("auditor", Role.AUDITOR, "A"),
-    ):
-        organisation = Organisation.objects.get(code=org)
-        made[name] = Account.objects.create(
-            username=name, display_name=name, role=role, organisation=organisation, password=name
-        )
-    return made
+from tests.ui.conftest import contract, people  # noqa: F401 - fixtures

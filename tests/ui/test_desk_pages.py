@@ -8,7 +8,6 @@ import re
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from django.db import connection, transaction
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from tests.ui.tags import Tags
 from yunwei.accounts import tokens
 from yunwei.accounts.models import Account, Organisation, Role
 from yunwei.assets.models import Asset, System, Zone
@@ -79,20 +79,6 @@ def enter(client: Client, account: Account) -> None:
     """Another person sits down at this browser."""
     client.logout()
     client.force_login(account)
-
-
-class Tags(HTMLParser):
-    """What a browser would see as tags and attributes."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.attributes: set[str] = set()
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.append(tag)
-        self.attributes |= {name for name, _value in attrs}
 
 
 # --- who sees what ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.ui import run_scene as scene
 from tests.ui.run_scene import NOW, look, place
+from tests.ui.tags import Tags
 from yunwei.accounts.models import Account
 from yunwei.assets.models import Asset, Endpoint, IdentityPin, Zone
 from yunwei.assets.web import acts
@@ -548,20 +548,6 @@ def addresses(run: Run) -> list[str]:
 
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-
-
-class Tags(HTMLParser):
-    """What a browser would see as tags and attributes."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.attributes: set[str] = set()
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.append(tag)
-        self.attributes |= {name for name, _value in attrs}
 
 
 def test_what_a_device_says_stays_text(engineer, people):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from html.parser import HTMLParser
 
 import pytest
 from django.db import connection
@@ -12,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.ui import scene
+from tests.ui.tags import Tags
 from yunwei.duties.models import Occurrence, State
 from yunwei.duties.web import day, today, year
 from yunwei.inspect.models import DeviceSweep, Finding
@@ -31,20 +31,6 @@ def at_the_day(settings, monkeypatch):
     """The pages' clock stands at the scene's moment."""
     settings.YUNWEI = {"demo": True}
     monkeypatch.setattr(today, "now_of_instance", lambda: scene.NOW)
-
-
-class Tags(HTMLParser):
-    """What a browser would see as tags and attributes."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.attributes: set[str] = set()
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.append(tag)
-        self.attributes |= {name for name, _value in attrs}
 
 
 def text_of(html: str) -> str:
