@@ -23,6 +23,7 @@ from rich.progress import Progress
 from yunwei.cli import common
 from yunwei.cli.demo_stage import PEOPLE, DemoError, Stage, Who, create, register, require_demo
 from yunwei.inspect.collect.process import Collectors
+from yunwei.kernel import heap
 from yunwei.kernel.clock import OffsetClock
 from yunwei.kernel.i18n import _
 from yunwei.lab import district, weather
@@ -183,9 +184,10 @@ class Replay:
         elif kind == "page":
             self._timed("people", lambda: demo_people.turn(self.people, self._pages[int(hour)], self.clock.now()))
         submitted = self._timed("tick", lambda: duties.tick(self.clock.now()))
-        self._timed("sequence", lambda: ledger.sequence(self.clock.now()))
         if submitted:
-            self._timed("heads", lambda: heads.push(self.clock.now()))
+            self._timed("heads", lambda: heads.push(self.clock.now()))  # which numbers first
+        else:
+            self._timed("sequence", lambda: ledger.sequence(self.clock.now()))
 
     def ahead_s(self) -> float:
         """How far jobs stand off from this machine's clock; the devices are brought there first."""
@@ -225,6 +227,7 @@ def play(folder: Path, score: Score, *, once: bool, as_json: bool, port: int) ->
             replay = _open(folder, score, stage, stack, port=port)
             common.err.print(_("回放种子：{seed}").format(seed=score.seed), markup=False, highlight=False)
             begun, cpu = time.perf_counter(), cpu_s(replay)
+            heap.settle()
             with _interruptible(replay):
                 whole = replay.play(bar)
             used = {name: round(s - cpu[name], 1) for name, s in cpu_s(replay).items()}
@@ -269,7 +272,9 @@ def _open(folder: Path, score: Score, stage: Stage, stack: ExitStack, *, port: i
     stack.callback(collectors.stop)
     collecting.use(collectors)
     stack.callback(collecting.use, None)
-    engine.use(InlineEngine(clock, slots=SLOTS))
+    inline = InlineEngine(clock, slots=SLOTS)
+    stack.callback(inline.close)
+    engine.use(inline)
     stack.callback(engine.use, None)
     replay = Replay(score, folder, stage, farm, clock, score.end(datetime.now(UTC)), collectors)
     replay.weather_until(clock.now())  # what was broken when the play was left is broken again

@@ -117,10 +117,7 @@ def occurrences(
     by_kind: dict[str, list[EventAt]] = {}
     for event in sorted(events, key=lambda e: (e.at, e.id)):
         by_kind.setdefault(event.kind, []).append(event)
-    found = list(_all_recurring(world, list(plans)))
-    for obligation in folder.obligations:
-        if obligation.kind not in WITHOUT_OCCURRENCES and obligation.trigger:
-            found += _triggered(world, obligation, by_kind)
+    found = [*_all_recurring(world, list(plans)), *_all_triggered(world, list(plans), by_kind)]
     found = [due for due in found if due.starts_at <= until]
     return sorted(found, key=lambda d: (d.due_at or datetime.max.replace(tzinfo=world.tz), d.key))
 
@@ -276,8 +273,53 @@ def _why(basis: Basis, segment: _Segment) -> str:
 # --- what an event starts --------------------------------------------------------------------------------------------
 
 
-def _triggered(world: _World, obligation: Obligation, events: dict[str, list[EventAt]]) -> list[Due]:
-    return [_of_event(world, obligation, event, events) for event in events.get(obligation.trigger, [])]
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """What events started, as computed last, with what it was computed from."""
+
+    folder: Folder
+    plans: list[PlanAt]
+    calendar: Calendar
+    awaited: frozenset[str]
+    firsts: tuple[EventAt, ...]
+    known: dict[tuple[str, EventAt], Due]
+
+
+_started: _Started | None = None
+
+
+def _all_triggered(world: _World, plans: list[PlanAt], events: dict[str, list[EventAt]]) -> Iterable[Due]:
+    """What events start. A year has thousands of them, and one more changes only what waits for its kind."""
+    global _started  # noqa: PLW0603 - a memory of one, for a pure function; a race computes it twice
+    last = _started
+    same = last and last.folder is world.folder and last.calendar is world.calendar and last.plans == plans
+    awaited = last.awaited if last and same else _awaited(world)
+    firsts = tuple(events[kind][0] for kind in sorted(awaited) if kind in events)
+    if last is None or not same or last.firsts != firsts:
+        last = _started = _Started(world.folder, plans, world.calendar, awaited, firsts, {})
+    known = last.known
+    for obligation in world.folder.obligations:
+        if obligation.kind in WITHOUT_OCCURRENCES or not obligation.trigger:
+            continue
+        for event in events.get(obligation.trigger, ()):
+            key = (obligation.id, event)
+            due = known.get(key)
+            if due is None:
+                due = known[key] = _of_event(world, obligation, event, events)
+            yield due
+
+
+def _awaited(world: _World) -> frozenset[str]:
+    """The kinds of events that some clock waits for beside its own trigger."""
+    lines = [None, *(line for segment in world.segments for line in segment.lines.values())]
+    return frozenset(
+        name
+        for obligation in world.folder.obligations
+        for line in lines
+        if line is None or line.obligation == obligation.id
+        for name in anchors_of(world.folder, obligation, line)
+        if name != obligation.trigger
+    )
 
 
 def anchors_of(folder: Folder, obligation: Obligation, line: PlanLine | None = None) -> tuple[str, ...]:

@@ -33,11 +33,14 @@ def chunks(codes: Sequence[str], size: int = CHUNK) -> list[dict[str, JSON]]:
         for code, zone in rows.values_list("code", "zone__code"):
             zones.setdefault(zone, []).append(code)
     share = max(LEAST, min(size, -(-len(codes) // 16)))
-    return [
-        {"part": f"{zone}-{start // share:04d}", "zone": zone, "assets": sorted(assets)[start : start + share]}
-        for zone, assets in sorted(zones.items())
-        for start in range(0, len(assets), share)
-    ]
+    dealt = []
+    for zone, assets in sorted(zones.items()):
+        # dealt out like cards: codes that sort together are of one kind, and kinds differ tenfold in what they cost
+        shares = -(-len(assets) // share)
+        dealt += [
+            {"part": f"{zone}-{n:04d}", "zone": zone, "assets": sorted(assets)[n::shares]} for n in range(shares)
+        ]
+    return dealt
 
 
 def build(

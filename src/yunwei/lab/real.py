@@ -224,6 +224,7 @@ class Sshd:
             "X11Forwarding no",
             "PrintMotd no",
             "PidFile none",
+            "SetEnv SHLVL=8",  # Debian's bash reads ~/.bashrc under sshd at the first level: not part of the lab's host
             "MaxSessions 16",
             "LoginGraceTime 20",
         )

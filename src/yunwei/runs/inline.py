@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
-
-from django.db import connections
 
 from yunwei.kernel.clock import Clock
 from yunwei.runs import execute
@@ -28,6 +26,7 @@ class InlineEngine:
         self._clock = clock
         self._between = between or (lambda _run, _step: None)
         self._slots = slots
+        self._pool = ThreadPoolExecutor(slots, "chunk") if slots > 1 else None  # its threads keep their connections
 
     def submit(self, run_id: str) -> None:
         name = execute.open_run(run_id, self._clock)
@@ -52,28 +51,32 @@ class InlineEngine:
 
     def _chunks(self, run_id: str, step: str, results: dict[str, Any]) -> list[Any]:
         chunks = execute.chunks_of(run_id, step, results, self._clock)
-        if self._slots > 1 and len(chunks) > 1:
-            return self._at_once(run_id, step, results, chunks)
+        if self._pool is not None and len(chunks) > 1:
+            return self._at_once(self._pool, run_id, step, results, chunks)
         done = []
         for i, chunk in enumerate(chunks):
             done.append(execute.do_chunk(run_id, step, results, chunk, i, self._clock))
             self._between(run_id, f"{step}/{i}")
         return done
 
-    def _at_once(self, run_id: str, step: str, results: dict[str, Any], chunks: Sequence[Any]) -> list[Any]:
-        def one(i: int, chunk: Any) -> Any:
-            try:
-                return execute.do_chunk(run_id, step, results, chunk, i, self._clock)
-            finally:
-                connections.close_all()  # of this thread
-
-        with ThreadPoolExecutor(self._slots, "chunk") as pool:
-            waiting = [pool.submit(one, i, chunk) for i, chunk in enumerate(chunks)]
-            done = []
-            for i, future in enumerate(waiting):
-                done.append(future.result())
-                self._between(run_id, f"{step}/{i}")
+    def _at_once(
+        self, pool: ThreadPoolExecutor, run_id: str, step: str, results: dict[str, Any], chunks: Sequence[Any]
+    ) -> list[Any]:
+        waiting = [
+            pool.submit(execute.do_chunk, run_id, step, results, chunk, i, self._clock)
+            for i, chunk in enumerate(chunks)
+        ]
+        wait(waiting)  # also when one of them failed: nothing of a step goes on after it
+        done = []
+        for i, future in enumerate(waiting):
+            done.append(future.result())
+            self._between(run_id, f"{step}/{i}")
         return done
+
+    def close(self) -> None:
+        """End the threads, and their connections with them."""
+        if self._pool is not None:
+            self._pool.shutdown()
 
     def known(self, run_ids: list[str]) -> set[str]:
         return set(Run.objects.filter(pk__in=run_ids, ended_at__isnull=False).values_list("id", flat=True))

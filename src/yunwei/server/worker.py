@@ -19,6 +19,7 @@ from datetime import datetime
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
+from yunwei.kernel import heap
 from yunwei.kernel.clock import Clock
 from yunwei.server import instance
 
@@ -148,6 +149,7 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
             every(stop, TICK_S, "tick", partial(tick, name), clock),
             every(stop, 1.0, "heads", Heads(), clock),
         ]
+        heap.settle()
         ready()
         while not stop.wait(1.0):
             pass

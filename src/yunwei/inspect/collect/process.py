@@ -20,6 +20,8 @@ from typing import IO, Any
 
 from yunwei.gm import sm2
 from yunwei.inspect.collect.job import JobError, Keyring, read_job, run_job, write_result
+from yunwei.inspect.vendor import shipped
+from yunwei.kernel import heap
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 
@@ -142,6 +144,8 @@ def main() -> None:
     """`python -m yunwei.inspect.collect.process KEYS STATE`: nothing that a library prints may get into the pipe."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    shipped()
+    heap.settle()
     serve(Path(sys.argv[1]), Path(sys.argv[2]), sys.stdin.buffer, out)
 
 
