@@ -39,23 +39,26 @@ _KIND = {"continuous": "持续", "consent": "事先同意", "ban": "禁止"}
 
 @app.command()
 def check(directory: Directory, as_json: Json = False) -> None:
-    """检查合同目录：结构与含义，逐条给出文件与行号。有任何问题时退出码为 1。"""
+    """检查合同目录：结构与含义，逐条给出文件与行号。有错误时退出码为 1；提醒不影响使用。"""
     from yunwei.contract.check import check as problems_of
 
     problems = problems_of(directory, known_procedures=_procedures())
     if as_json:
-        fields = ("file", "line", "code", "message", "hint")
+        fields = ("file", "line", "code", "message", "hint", "warning")
         print_json([{name: getattr(problem, name) for name in fields} for problem in problems])
     else:
         for problem in problems:
             place = f"{directory / problem.file}:{problem.line}" if problem.line else str(directory)
-            where = Text(place, style="bold")
+            where = Text(place, style="yellow" if problem.warning else "bold")
             out.print(where + Text(f"  {problem.message}") + Text(f"  [{problem.code}]", style="dim"), soft_wrap=True)
             if problem.hint:
                 out.print(Text(f"    → {problem.hint}", style="dim"), soft_wrap=True)
-        verdict = _("{n} 处问题").format(n=len(problems)) if problems else _("没有发现问题")
-        out.print(Text(("✗ " if problems else "✓ ") + verdict, style="red" if problems else "green"))
-    if problems:
+        errors = sum(not problem.warning for problem in problems)
+        verdict = _("{n} 处问题").format(n=errors) if errors else _("没有发现问题")
+        if len(problems) > errors:
+            verdict += _("，{n} 处提醒").format(n=len(problems) - errors)
+        out.print(Text(("✗ " if errors else "✓ ") + verdict, style="red" if errors else "green"))
+    if any(not problem.warning for problem in problems):
         raise typer.Exit(FINDING)
 
 

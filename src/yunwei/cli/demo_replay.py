@@ -42,7 +42,7 @@ MORE: tuple[Who, ...] = (
 #: local hours at which the worker looks besides those at which something falls due: midnight, the repeated looks
 TICKS = (0.001, 0.53, 1.06)
 #: local hours at which a head is signed and pushed though nothing happened; a live instance does that hourly
-QUIET = (4.0, 7.0, 12.7, 15.5, 19.0, 22.5)
+QUIET = (4.0, 12.7, 22.5)
 #: local hours of the first day: the instance is made, the inventory is imported, devices are met for the first time
 OPENING, CONTACT = 9.0, 11.0
 #: a day that is not today is played to this hour, when people have gone home

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from yunwei.cli import account, asset, contract, device, duties, evidence, lab, platform, report, ticket
+from yunwei.cli import account, assess, asset, contract, device, duties, evidence, lab, platform, report, ticket
 from yunwei.cli import inspect as inspection
 from yunwei.cli.common import UNREACHABLE, USAGE, err
 from yunwei.cli.contact import contact as first_contact
@@ -50,6 +50,9 @@ app.command("inspect", help="查看一台设备，列出每个观测及其来源
 app.add_typer(inspection.collector, name="collector", help="采集端 (collector)")
 app.add_typer(contract.app, name="contract", help="合同与服务方案 (contract and service plan)")
 app.add_typer(duties.app, name="duty", help="义务履行 (duties)")
+app.command("assess")(assess.assess)
+app.add_typer(assess.sheet, name="sheet", help="月度考核的评分、申诉、定分与签认 (monthly sheets)")
+app.add_typer(assess.surprise, name="surprise", help="暗测 (the client's surprise tests)")
 app.add_typer(asset.app, name="asset", help="资产、凭据与身份 (assets)")
 app.add_typer(device.app, name="device", help="设备样本与厂商文件 (device samples)")
 app.add_typer(ticket.app, name="ticket", help="服务台工单 (desk)")

@@ -1,8 +1,8 @@
 """What is wrong with a contract folder, in its shape and in its meaning: every problem with file, line, code and hint.
 
 Structure comes first (`folder.read`); only a folder that fits the schema is judged by meaning. Each rule is a small
-function over the loaded folder in `check_contract` (facts, documents, clauses, open items), `check_obligations` and
-`check_plan`; each has a test that fails without it.
+function over the loaded folder in `check_contract` (facts, documents, clauses, open items), `check_obligations`,
+`check_plan` and `check_rubric`; each has a test that fails without it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from yunwei.contract import check_contract, check_obligations, check_plan
+from yunwei.contract import check_contract, check_obligations, check_plan, check_rubric
 from yunwei.contract.findings import Findings
 from yunwei.contract.folder import Problem, read
 
@@ -27,7 +27,7 @@ def check(directory: Path | str, *, known_procedures: Collection[str] | None = N
     if loaded.folder is None:
         return _ordered(loaded.problems)
     findings = Findings(loaded.folder, loaded)
-    for rule in (*check_contract.RULES, *check_obligations.RULES, *check_plan.RULES):
+    for rule in (*check_contract.RULES, *check_obligations.RULES, *check_plan.RULES, *check_rubric.RULES):
         rule(findings)
     if known_procedures is not None:
         check_obligations.procedures_known(findings, known_procedures)

@@ -11,6 +11,7 @@ from yunwei.kernel.i18n import _
 
 CONTRACT, DOCUMENTS, CLAUSES = "contract.yaml", "documents.yaml", "clauses.yaml"
 OBLIGATIONS, OPEN_ITEMS, PLAN = "obligations.yaml", "open_items.yaml", "plan.yaml"
+RUBRIC = "rubric.yaml"
 
 
 class Findings:
@@ -25,6 +26,11 @@ class Findings:
         """Note a problem at a path; without line numbers (a plan that is no file) line 0."""
         line = self._loaded.line(file, *path) if self._loaded else 0
         self.problems.append(Problem(file, line, code, message, hint))
+
+    def warn(self, file: str, path: tuple[str | int, ...], code: str, message: str, hint: str = "") -> None:
+        """Note something that may stand as it is, and that people should see."""
+        line = self._loaded.line(file, *path) if self._loaded else 0
+        self.problems.append(Problem(file, line, code, message, hint, warning=True))
 
     @cached_property
     def clauses(self) -> dict[str, Clause]:

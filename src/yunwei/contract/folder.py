@@ -30,6 +30,7 @@ from yunwei.contract.schema import (
     OpenItem,
     Plan,
     PrecedenceRule,
+    Rubric,
 )
 from yunwei.kernel.i18n import _
 
@@ -78,7 +79,10 @@ FILES: dict[str, type[msgspec.Struct]] = {
     "obligations.yaml": Obligations,
     "open_items.yaml": OpenItems,
     "plan.yaml": Plan,
+    "rubric.yaml": Rubric,
 }
+#: a contract without a rubric is not scored
+OPTIONAL = frozenset({"rubric.yaml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Problem:
     code: str
     message: str
     hint: str = ""
+    warning: bool = False  # the folder may be used all the same
 
     def __str__(self) -> str:
         text = f"{self.file}:{self.line}: [{self.code}] {self.message}"
@@ -142,6 +147,8 @@ def read(directory: Path) -> Loaded:
         return loaded
     parts: dict[str, Any] = {}
     for name, kind in FILES.items():
+        if name in OPTIONAL and not (directory / name).exists():
+            continue
         parts[name] = _File(name, loaded).convert(directory / name, kind)
     for extra in sorted(p.name for p in directory.iterdir() if p.suffix in {".yaml", ".yml"} and p.name not in FILES):
         hint = _("合同目录只有这些文件：") + "、".join(FILES)
@@ -159,6 +166,7 @@ def read(directory: Path) -> Loaded:
             plan=parts["plan.yaml"],
             events=[event.id for event in obligations.events],
             event_details=obligations.events,
+            rubric=parts.get("rubric.yaml"),
         )
     return loaded
 

@@ -301,6 +301,72 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str = ""
 
 
+class RubricItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One item of the rubric: the obligations it judges, and what one occurrence of them costs, in points."""
+
+    id: str
+    title: str
+    title_en: str
+    weight: Decimal
+    obligations: list[str]
+    missed: Decimal
+    unproven: Decimal
+    late: Decimal = Decimal(0)
+
+
+class Veto(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A breach that caps the month: it takes `cost` points, and the month is worth `cap` at most."""
+
+    id: str
+    title: str
+    title_en: str
+    event: str  # what 甲方 records when it is found
+    cost: Decimal
+    cap: Decimal
+    clause: str = ""
+
+
+class RubricHeading(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What 甲方 may add by hand, with a ground: `most` points a time, negative for a bonus."""
+
+    id: str
+    title: str
+    title_en: str
+    most: Decimal
+
+
+class PriceStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """From this score on (the highest that fits): a share of the price, or the score over a number of points."""
+
+    start: Decimal
+    per_cent: Decimal | None = None
+    over: Decimal | None = None
+
+
+class Rubric(msgspec.Struct, frozen=True, omit_defaults=True):
+    """rubric.yaml: how a month is scored and, once both signed it as a document of rank 3.1, what the year's score does
+    to the price (5.1). `document` names that document; a rubric without one is a proposal and moves no price.
+
+    `reported` and `found` are what one fault costs by how it came to light: by 乙方 itself, or by somebody else (law 4).
+    """
+
+    id: str
+    version: int
+    title: str
+    title_en: str
+    full: Decimal
+    items: list[RubricItem]
+    reported: Decimal
+    found: Decimal
+    forged: str  # the veto that stands for forged evidence
+    vetoes: list[Veto]
+    appeal: Deadline
+    headings: list[RubricHeading] = msgspec.field(default_factory=list)
+    price: list[PriceStep] = msgspec.field(default_factory=list)
+    document: str = ""
+    note: str = ""
+
+
 class ApprovedPlan(msgspec.Struct, frozen=True):
     """A version that 甲方 approved; it counts from `counts_from` (a day in the contract's zone) until the next one."""
 
@@ -322,6 +388,7 @@ class Folder(msgspec.Struct, frozen=True):
     plan: Plan
     events: list[str]  # ids of the trigger events that people may record under this contract
     event_details: list[Event] = msgspec.field(default_factory=list)  # the same, with titles and who records them
+    rubric: Rubric | None = None
 
 
 learn(Folder, ApprovedPlan)

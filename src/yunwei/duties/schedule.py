@@ -8,7 +8,7 @@ that, or without any approval, with `counts=False`. A vague word gives no due da
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -127,17 +127,18 @@ _last: tuple[Folder, list[PlanAt], Calendar, date, list[Due]] | None = None
 
 
 def _all_recurring(world: _World, plans: list[PlanAt]) -> list[Due]:
-    """What recurs, up to the day of `until`. Every period begins at a midnight, so the day alone decides."""
+    """What recurs and has begun by the end of the month of `until`: the caller leaves out what has not."""
     global _last  # noqa: PLW0603 - a memory of one, for a pure function; a race computes it twice
-    day = local_day(world.until, world.tz)
+    month = (local_day(world.until, world.tz).replace(day=1) + timedelta(days=32)).replace(day=1)
     last = _last
-    if last and last[0] is world.folder and last[2] is world.calendar and last[3] == day and last[1] == plans:
+    if last and last[0] is world.folder and last[2] is world.calendar and last[3] == month and last[1] == plans:
         return last[4]
+    world = replace(world, until=world.midnight(month))
     found: list[Due] = []
     for obligation in world.folder.obligations:
         if obligation.kind not in WITHOUT_OCCURRENCES and not obligation.trigger:
             found += _recurring(world, obligation)
-    _last = (world.folder, plans, world.calendar, day, found)
+    _last = (world.folder, plans, world.calendar, month, found)
     return found
 
 

@@ -88,7 +88,7 @@ def _contract(folder: Path) -> Iterator[Finding]:
     from yunwei.contract.check import check
     from yunwei.contract.folder import load
 
-    problems = check(folder / "contract")
+    problems = [problem for problem in check(folder / "contract") if not problem.warning]
     if problems:
         yield _f(
             _("合同"), "fault", _("{n} 处问题").format(n=len(problems)), f"yunwei contract check {folder}/contract"

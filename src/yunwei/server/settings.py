@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "yunwei.contract",
     "yunwei.duties",
     "yunwei.desk",
+    "yunwei.assessment",
     "yunwei.reports",
     "yunwei.ui",
 ]
