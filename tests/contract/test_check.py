@@ -215,7 +215,8 @@ def test_every_code_of_the_checker_has_a_test() -> None:
     codes -= {"file.unreadable"}  # a disk that fails to read; not brought about here
     tested = set(
         re.findall(
-            r'"([a-z]+\.[a-z_]+)"', Path(__file__).read_text() + (Path(__file__).parent / "test_folder.py").read_text()
+            r'"([a-z]+\.[a-z_]+)"',
+            "".join((Path(__file__).parent / f"test_{n}.py").read_text() for n in ("check", "folder", "rubric")),
         )
     )
     assert codes - tested == set()

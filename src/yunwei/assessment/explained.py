@@ -8,9 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from yunwei.assessment import scoring, sheets
 from yunwei.assessment.models import Appeal, Sheet, SheetState
@@ -119,7 +118,8 @@ def title(thing: Any) -> str:
 
 
 def _told(folder: Folder, rubric: Rubric, line: scoring.Line, appeal: Appeal | None) -> Told:
-    named = {one.id: one for one in [*rubric.items, *rubric.vetoes, *rubric.headings]}
+    things: list[Any] = [*rubric.items, *rubric.vetoes, *rubric.headings]
+    named = {thing.id: thing for thing in things}
     duty = next((o for o in folder.obligations if o.id == line.subject), None) if line.subject else None
     notes = [str(GROUNDS[line.ground])] if line.ground else []
     if line.disputed:
@@ -130,7 +130,12 @@ def _told(folder: Folder, rubric: Rubric, line: scoring.Line, appeal: Appeal | N
         notes.append(line.detail)
     item = title(named[line.item]) if line.item in named else _("故障的发现")
     return Told(
-        line, item, title(duty) if duty else line.subject, str(WHAT.get(line.what, line.what)), " · ".join(notes), appeal
+        line,
+        item,
+        title(duty) if duty else line.subject,
+        str(WHAT.get(line.what, line.what)),
+        " · ".join(notes),
+        appeal,
     )
 
 
@@ -140,8 +145,9 @@ class Row:
 
     month: sheets.Month
     row: Sheet | None
-    score: Decimal | None  # None: it has not begun
+    score: Decimal | None  # None: it has not begun, or nothing in it counts
     over: bool
+    begun: bool
 
 
 def listed(now: datetime) -> list[Row]:
@@ -152,8 +158,11 @@ def listed(now: datetime) -> list[Row]:
     for month in sheets.months(folder):
         start, end = sheets.bounds(folder, month)
         row = known.get(month.name)
-        score = row.score if row else sheets.computed(month.name).score if start <= now else None
-        found.append(Row(month, row, score, end <= now))
+        score = row.score if row else None
+        if row is None and start <= now:
+            made = sheets.computed(month.name)
+            score = made.score if made.counted or made.lines else None
+        found.append(Row(month, row, score, over=end <= now, begun=start <= now))
     return found
 
 

@@ -95,13 +95,17 @@ class ItemTotal(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Score(msgspec.Struct, frozen=True):
-    """`lost` points in all, before the floor of zero and the caps of vetoes, which give `score`."""
+    """`lost` points in all, before the floor of zero and the caps of vetoes, which give `score`.
+
+    `counted` occurrences were judged; where it is 0 there is nothing that the score could rest on.
+    """
 
     full: Decimal
     lost: Decimal
     score: Decimal
     items: list[ItemTotal]
     lines: list[Line]
+    counted: int
     vetoes: list[str] = msgspec.field(default_factory=list)
 
 
@@ -145,7 +149,7 @@ def score(
     lines = sorted((_granted(line, granted) for line in lines), key=lambda line: (line.item, line.day, line.key))
     standing = [veto for veto in called if any(line.item == veto.id and not line.ground for line in lines)]
     lost = sum((line.points for line in lines), ZERO)
-    reached = max(ZERO, rubric.full - lost)
+    reached = min(rubric.full, max(ZERO, rubric.full - lost))
     for veto in standing:
         reached = min(reached, veto.cap)
     return Score(
@@ -154,6 +158,7 @@ def score(
         score=cents(reached),
         items=[_total(item, states[item.id], lines) for item in rubric.items],
         lines=lines,
+        counted=sum(sum(of_item.values()) for of_item in states.values()),
         vetoes=sorted({veto.id for veto in standing}),
     )
 

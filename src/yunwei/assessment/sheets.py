@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from yunwei.accounts.models import Account, PartyOf, Role
@@ -29,7 +28,6 @@ from yunwei.duties.models import Occurrence, TriggerEvent
 from yunwei.duties.proofs import File
 from yunwei.duties.queries import stated_in_time
 from yunwei.duties.schedule import count
-from yunwei.gm import sm3
 from yunwei.inspect.models import Finding
 from yunwei.kernel.canonical import canonical
 from yunwei.ledger import services as ledger
@@ -142,9 +140,7 @@ def _outcome(row: Any, number: int, zone: ZoneInfo) -> scoring.Outcome:
 def faults(folder: Folder, month: Month) -> list[scoring.Fault]:
     """The faults that came to light in the month and how."""
     start, end = bounds(folder, month)
-    rows = list(
-        Finding.objects.filter(opened_at__gte=start, opened_at__lt=end).select_related("asset").order_by("id")
-    )
+    rows = list(Finding.objects.filter(opened_at__gte=start, opened_at__lt=end).select_related("asset").order_by("id"))
     numbers, zone = _numbers(row.evidence for row in rows), ZoneInfo(folder.contract.timezone)
     return [
         scoring.Fault(
@@ -213,6 +209,8 @@ def score(name: str, *, by: Account, now: datetime) -> Sheet:
         if row is not None and row.state == SheetState.FROZEN:
             raise AssessmentError(_("这个月已经定分，不再更改"), where=name)
         made = computed(name)
+        if not made.counted and not made.lines:
+            raise AssessmentError(_("这个月没有计分的履行，不评分"), where=name)
         body, told = msgspec.to_builtins(made), msgspec.to_builtins(rubric)
         content = canonical({"month": name, "rubric": told, "sheet": body})
         artifact = ledger.store(content, "application/json")
@@ -289,7 +287,9 @@ def freeze(name: str, *, by: Account, now: datetime) -> Sheet:
     with transaction.atomic():
         row = _open(name)
         if now <= row.appeal_until:
-            raise AssessmentError(_("申诉期到 {until}，届满之后才能定分").format(until=_local(row.appeal_until)), where=name)
+            raise AssessmentError(
+                _("申诉期到 {until}，届满之后才能定分").format(until=_local(row.appeal_until)), where=name
+            )
         if row.appeals.filter(decided_at__isnull=True).exists():
             raise AssessmentError(_("还有申诉没有答复"), where=name)
         made = _frozen(row)
@@ -366,7 +366,7 @@ def add(
         intake = ledger.record(
             "assessment.addition.made", f"sheet:{name}",
             {"month": name, "id": row.pk, "heading": heading, "points": str(points), "text": row.text},
-            at=now, actor=by.username, artifacts=(artifact,),
+            at=now, actor=by.username, clauses=_clauses(), artifacts=(artifact,),
         )  # fmt: skip
         row.evidence = intake.pk
         row.save(update_fields=["evidence"])
@@ -406,7 +406,9 @@ def _said(text: str, where: str) -> str:
 
 def _bounded(text: str, where: str) -> str:
     if len(text) > MOST or "\x00" in text:
-        raise AssessmentError(_("文字过长或含有不可记录的字符；至多 {n} 字，更多请写入附件").format(n=MOST), where=where)
+        raise AssessmentError(
+            _("文字过长或含有不可记录的字符；至多 {n} 字，更多请写入附件").format(n=MOST), where=where
+        )
     return text
 
 
@@ -414,12 +416,16 @@ def _local(moment: datetime) -> str:
     return f"{moment.astimezone(ZoneInfo(sources.folder().contract.timezone)):%Y-%m-%d %H:%M}"
 
 
+def _clauses() -> tuple[str, ...]:
+    return tuple(rubric_of(sources.folder()).clauses)
+
+
 def _note(
     kind: str, sheet: Sheet, data: dict[str, JSON], by: Account, now: datetime,
     artifacts: tuple[Artifact, ...] = (), about: Appeal | None = None,
 ) -> None:  # fmt: skip
     intake = ledger.record(
-        kind, f"sheet:{sheet.month}", data, at=now, actor=by.username, clauses=("4.3.1",), artifacts=artifacts
+        kind, f"sheet:{sheet.month}", data, at=now, actor=by.username, clauses=_clauses(), artifacts=artifacts
     )
     target: Any = about or sheet
     target.evidence = intake.pk

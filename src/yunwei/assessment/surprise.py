@@ -51,13 +51,17 @@ def read(text: str) -> Words:
         raise AssessmentError(_("不是暗测的原文"), where=head[:40], hint=f"{HEADER} asset= component= at= what= nonce=")
     if len(pairs["nonce"]) < NONCE:
         raise AssessmentError(_("随机数太短，设备可以被猜出"), where="nonce", hint=_("至少 {n} 个字符").format(n=NONCE))
-    try:
-        at = datetime.fromisoformat(pairs["at"])
-    except ValueError:
-        at = datetime.min
-    if at.tzinfo is None:
+    at = _moment(pairs["at"])
+    if at is None or at.tzinfo is None:
         raise AssessmentError(_("时间须带时区"), where=pairs["at"][:40], hint="2026-10-12T10:00:00+08:00")
     return Words(pairs["asset"], pairs["component"], at, pairs["what"])
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def words(asset: str, component: str, at: datetime, what: str, nonce: str) -> str:
@@ -107,7 +111,7 @@ def reveal(surprise_id: int, text: str, *, by: Account, now: datetime) -> Surpri
             raise AssessmentError(_("没有这台设备"), where=told.asset)
         row.text, row.asset, row.component, row.done_at = text, asset, told.component, told.at
         row.revealed_by, row.revealed_at = by, now
-        _settle(row, told, by, now)
+        _settle(row, asset, told, by, now)
         intake = ledger.record(
             "assessment.surprise.revealed", f"surprise:{row.pk}",
             {"commitment": row.commitment, "text": text, "asset": told.asset, "component": told.component,
@@ -120,28 +124,29 @@ def reveal(surprise_id: int, text: str, *, by: Account, now: datetime) -> Surpri
     return row
 
 
-def _settle(row: Surprise, told: Words, by: Account, now: datetime) -> None:
+def _settle(row: Surprise, asset: Asset, told: Words, by: Account, now: datetime) -> None:
     """What the platform made of the deed, from the rows that looking and the desk left."""
-    about = Finding.objects.filter(asset=row.asset)
+    about = Finding.objects.filter(asset=asset)
     if told.component:
         about = about.filter(component=told.component)
-    if about.filter(opened_at__lt=told.at, closed_at__isnull=True).exists() or about.filter(
-        opened_at__lt=told.at, closed_at__gt=told.at
-    ).exists():
+    if (
+        about.filter(opened_at__lt=told.at, closed_at__isnull=True).exists()
+        or about.filter(opened_at__lt=told.at, closed_at__gt=told.at).exists()
+    ):
         raise AssessmentError(
             _("该部件在动手之前已有未关闭的故障，这次暗测判定不了"), where=f"{told.asset} {told.component}"
         )
     found = about.filter(opened_at__gte=told.at, origin__in=("sweep", "vendor_report")).order_by("opened_at").first()
     if found is None:
         missed = findings.report(
-            row.asset, component=told.component or "device", kind="surprise", name=told.what[:200] or _("暗测"),
+            asset, component=told.component or "device", kind="surprise", name=told.what[:200] or _("暗测"),
             severity="critical", origin="surprise", by=by, now=now,
         )  # fmt: skip
         row.finding = missed.pk
         return
     row.finding, row.detected_at = found.pk, found.opened_at
     ticket = (
-        Ticket.objects.filter(asset=row.asset, kind=TicketKind.FAULT, component=found.component, opened_at__gte=told.at)
+        Ticket.objects.filter(asset=asset, kind=TicketKind.FAULT, component=found.component, opened_at__gte=told.at)
         .order_by("opened_at")
         .first()
     )

@@ -67,14 +67,21 @@ def _list(*, as_json: bool) -> None:
 def _state(row: Any) -> str:
     if row.row is not None:
         return str(row.row.get_state_display())
-    return _("未开始") if row.score is None else _("试算") if row.over else _("试算（未满月）")
+    if not row.begun:
+        return _("未开始")
+    return _("无计分的履行") if row.score is None else _("试算") if row.over else _("试算（未满月）")
 
 
 def _show(told: Explained, *, every: bool) -> None:
     month = told.month
     part = _("（不满月，{first} 至 {last}）").format(first=month.first, last=month.last) if month.partial else ""
     head = _("{month}{part}：{score} 分 / {full}，扣 {lost} 分 · {state}").format(
-        month=month.name, part=part, score=told.score.score, full=told.score.full, lost=told.score.lost, state=told.state
+        month=month.name,
+        part=part,
+        score=told.score.score,
+        full=told.score.full,
+        lost=told.score.lost,
+        state=told.state,
     )
     common.out.print(head, markup=False, highlight=False, soft_wrap=True)
     if not told.adopted:
@@ -91,15 +98,16 @@ def _show(told: Explained, *, every: bool) -> None:
     common.table(
         "",
         (_("日"), _("对象"), _("情形"), _("扣分"), _("证据"), _("说明")),
-        ([t.line.day, f"{t.subject} {t.line.key}", t.what, t.line.points, t.line.evidence or "—", t.note] for t in lines),
+        (
+            [t.line.day, f"{t.subject} {t.line.key}", t.what, t.line.points, t.line.evidence or "—", t.note]
+            for t in lines
+        ),
     )
 
 
 def _done(row: Sheet, *, as_json: bool) -> None:
     data = {"month": row.month, "state": row.state, "score": row.score, "appeal_until": row.appeal_until.isoformat()}
-    sentence = _("{month}：{score} 分，{state}").format(
-        month=row.month, score=row.score, state=row.get_state_display()
-    )
+    sentence = _("{month}：{score} 分，{state}").format(month=row.month, score=row.score, state=row.get_state_display())
     common.tell(data, sentence, as_json=as_json)
 
 

@@ -69,7 +69,11 @@ def sums(f: Findings) -> None:
     f.unique(RUBRIC, ("headings",), (heading.id for heading in rubric.headings))
     total = sum((item.weight for item in rubric.items), Decimal(0))
     if total != rubric.full:
-        f.add(RUBRIC, ("items",), "rubric.weights", _("各项权重合计 {n}，满分 {full}").format(n=total, full=rubric.full))
+        f.add(
+            RUBRIC, ("items",), "rubric.weights", _("各项权重合计 {n}，满分 {full}").format(n=total, full=rubric.full)
+        )
+    for index, clause in enumerate(rubric.clauses):
+        f.clause_known(RUBRIC, ("clauses", index), clause)
     judged: dict[str, str] = {}
     for index, item in enumerate(rubric.items):
         for name in ("weight", "late", "missed", "unproven"):

@@ -365,6 +365,7 @@ class Rubric(msgspec.Struct, frozen=True, omit_defaults=True):
     price: list[PriceStep] = msgspec.field(default_factory=list)
     document: str = ""
     note: str = ""
+    clauses: list[str] = msgspec.field(default_factory=list)  # of the contract: by which a month is scored
 
 
 class ApprovedPlan(msgspec.Struct, frozen=True):

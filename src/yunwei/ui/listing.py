@@ -40,6 +40,7 @@ class Column:
     value: Callable[[Any], Any]
     cell: Callable[[Any], Any] | None = None
     kind: str = ""  # "num": right, tabular; "wide": takes the room; "lead": the row's name (a header cell)
+    sparse: bool = False  # not shown where no row of the page has it: a column of dashes tells nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,13 @@ class Shown:
     first: str  # query string of the first page, "" on the first
     csv: str
     xlsx: str
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns that the page shows; an export has them all."""
+        return [
+            c for c in self.listing.columns if not c.sparse or any(c.value(r) not in (None, "", 0) for r in self.rows)
+        ]
 
 
 def filtered(listing: Listing, request: HttpRequest) -> tuple[QuerySet[Any], dict[str, str]]:

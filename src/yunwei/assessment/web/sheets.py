@@ -22,7 +22,7 @@ from yunwei.duties.models import Occurrence
 from yunwei.duties.web.acts import file_of
 from yunwei.kernel.errors import YunweiError
 from yunwei.ledger import services as ledger
-from yunwei.ui import cells, words
+from yunwei.ui import words
 from yunwei.ui.context import now as now_of_instance
 from yunwei.ui.context import page
 
@@ -39,7 +39,7 @@ def months(request: HttpRequest) -> HttpResponse:
         return page(request, "assessment/months.jinja", {"rows": [], "rubric": None}, here="assessment",
                     title=_("合同目录没有评分标准，不评分"))  # fmt: skip
     rows = explained.listed(now)
-    due = [r for r in rows if r.over and r.row is None]
+    due = [r for r in rows if r.over and r.row is None and r.score is not None]
     frozen = [r for r in rows if r.row and r.row.state == SheetState.FROZEN]
     values: dict[str, tuple[object, str]] = {
         "n": (len(frozen), "plain"), "all": (len(rows), "plain"), "due": (len(due), "warn" if due else "mut"),

@@ -166,7 +166,7 @@ def model(asset: Asset, account: Any, now: datetime, days: int) -> dict[str, Any
     last = recent(asset)
     faults = list(findings.open_of(asset.pk)[:FINDINGS])
     faults = [f for i, f in enumerate(faults) if f.closed_at is None or i < CLOSED]
-    tickets = list(Ticket.objects.filter(asset=asset).defer("body").order_by("-opened_at", "-id")[:TICKETS])
+    tickets = list(Ticket.objects.filter(asset=asset).defer("body").order_by("-opened_at", "-id"))
     for one in faults:
         one.ticket = findings.ticket_of(one, tickets)  # type: ignore[attr-defined]
     cells_, counts, first = strip(asset, now)
@@ -186,7 +186,8 @@ def model(asset: Asset, account: Any, now: datetime, days: int) -> dict[str, Any
         "parts": list(PartRow.objects.filter(asset=asset).order_by("kind", "component", "protocol")),
         "findings": faults,
         "standing": standing,
-        "tickets": tickets,
+        "tickets": sorted(tickets, key=lambda t: t.state == TicketState.CLOSED)[:TICKETS],
+        "more_tickets": max(0, len(tickets) - TICKETS),
         "open_tickets": sum(1 for t in tickets if t.closed_at is None and t.state != TicketState.CLOSED),
         "strip": cells_,
         "strip_counts": counts,

@@ -181,16 +181,17 @@ def sentence(rows: Sequence[Row]) -> list[tuple[str, str]]:
     tones = [r.standing.tone for r in rows]
     values: dict[str, tuple[object, str]] = {
         "n": (len(rows), "plain"),
-        "a": (sum("A" in r.duty.owes.value for r in rows), "plain"),
-        "b": (sum("B" in r.duty.owes.value for r in rows), "plain"),
+        "a": (sum(r.duty.owes.value == "A" for r in rows), "plain"),
+        "b": (sum(r.duty.owes.value == "B" for r in rows), "plain"),
+        "ab": (sum(r.duty.owes.value == "AB" for r in rows), "plain"),
         "bad": (tones.count("bad"), "bad" if "bad" in tones else "mut"),
         "unp": (tones.count("unp"), "unp" if "unp" in tones else "mut"),
     }
     if not rows:
         return words.pieces(_("没有符合筛选条件的义务"), values)
     if not whole.settled and not whole.overdue:
-        return words.pieces(_("{n} 项义务（甲方 {a}、乙方 {b}），尚无已结事项"), values)
-    text = _("{n} 项义务（甲方 {a}、乙方 {b}）：{bad} 项有未履行或逾期，{unp} 项有未证明")
+        return words.pieces(_("{n} 项义务（甲方 {a}、乙方 {b}、双方 {ab}），尚无已结事项"), values)
+    text = _("{n} 项义务（甲方 {a}、乙方 {b}、双方 {ab}）：{bad} 项有未履行或逾期，{unp} 项有未证明")
     return words.pieces(text, values)
 
 

@@ -59,12 +59,13 @@ def _finding(pk: int) -> Finding:
     return found
 
 
-def _sweeps(found: Finding, until: datetime) -> list[DeviceSweep]:
-    """The looks at its asset around its life, the oldest first."""
+def _sweeps(found: Finding, until: datetime) -> tuple[list[DeviceSweep], int]:
+    """The newest looks at its asset around its life, the oldest first, and how many there are in all."""
     rows = DeviceSweep.objects.filter(
         asset=found.asset_id, observed_at__gte=found.opened_at - BEFORE, observed_at__lte=until
     )
-    return list(rows.defer("identity", "moving").order_by("-observed_at", "-id")[:LOOKS])[::-1]
+    newest = list(rows.defer("identity", "moving").order_by("-observed_at", "-id")[:LOOKS])[::-1]
+    return newest, len(newest) if len(newest) < LOOKS else rows.count()
 
 
 def _steps(found: Finding, sweeps: Sequence[DeviceSweep], looks: Sequence[Look]) -> list[Step]:
@@ -117,7 +118,7 @@ def _earlier(found: Finding) -> list[Finding]:
 def model(found: Finding, account: Any, now: datetime) -> dict[str, Any]:
     """All that the page shows of one finding."""
     until = min(found.closed_at + AFTER, now) if found.closed_at else now
-    sweeps = _sweeps(found, until)
+    sweeps, all_ = _sweeps(found, until)
     looks = series.looks(sweeps, found.asset.code)
     since = sweeps[0].observed_at - timedelta(hours=12) if sweeps else found.opened_at - BEFORE
     key = (found.component, found.kind)
@@ -131,7 +132,8 @@ def model(found: Finding, account: Any, now: datetime) -> dict[str, Any]:
         "reading": findings.reading(found),
         "sentence": _sentence(found),
         "steps": steps[:SHOWN],
-        "more": max(0, len(steps) - SHOWN),
+        "all": all_,
+        "more": max(0, all_ - SHOWN),
         "trend": trend,
         "ticks": series.ticks(since, until),
         "ticket": findings.ticket_of(found, tickets),
