@@ -1,9 +1,14 @@
-"""What the ledger's tests share: a filled ledger, exports, and the verifier run as the client runs it."""
+"""What the ledger's tests share: a filled ledger, exports, and the verifiers run as the client runs them.
+
+There are two, verify.py and verify.html. Whatever a test asks of one is asked of the other, and they must agree.
+"""
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
+from tests.ledger.twin import twin
 
 from yunwei.ledger import bundle, keys, services, verify
 from yunwei.ledger.models import Artifact, Intake
@@ -49,9 +55,24 @@ def write(path: Path, first: int = 1, last: int | None = None) -> Path:
 
 
 def check(path: Path, known: tuple[Path, ...] = ()) -> tuple[list[Any], dict[str, Any]]:
-    """Findings and facts of the verifier, in this process."""
+    """Findings and facts of verify.py in this process; verify.html must find the same."""
     heads = [verify.read_head(str(p)) for p in known]
-    return verify.check_bundle(str(path), keys.fingerprint(), heads, verify.MAX_BYTES)
+    findings, facts = verify.check_bundle(str(path), keys.fingerprint(), heads, verify.MAX_BYTES)
+    told = twin().check(path.read_bytes(), keys.fingerprint(), [(p.name, p.read_bytes()) for p in known])
+    agree(findings, facts, told)
+    return findings, facts
+
+
+def agree(findings: list[Any], facts: dict[str, Any], told: dict[str, Any]) -> None:
+    """Both verifiers name the same things in the same order and the same words."""
+    ours = [f.facts() for f in findings]
+    assert list(map(plain, told["findings"])) == list(map(plain, ours))
+    assert told["facts"] == facts
+
+
+def plain(finding: dict[str, Any]) -> dict[str, Any]:
+    """A finding without what a parser says about garbage, which is another for each parser."""
+    return {**finding, "text": re.sub(r"无法读取（.*", "无法读取", finding["text"], flags=re.DOTALL)}
 
 
 def first(path: Path, known: tuple[Path, ...] = ()) -> tuple[str, str] | None:
@@ -61,13 +82,38 @@ def first(path: Path, known: tuple[Path, ...] = ()) -> tuple[str, str] | None:
 
 
 def run(*arguments: object, python: tuple[str, ...] = (sys.executable,)) -> tuple[int, dict[str, Any]]:
-    """verify.py as the client runs it: isolated, without site-packages; exit code and its JSON."""
+    """verify.py as the client runs it: isolated, without site-packages; exit code and its JSON. The page must agree."""
     command = [*python, "-I", "-S", str(VERIFY), "--json", *map(str, arguments)]
     if arguments and arguments[0] == "witness":
         command = [*python, "-I", "-S", str(VERIFY), *map(str, arguments), "--json"]
+    told = _page(list(map(str, arguments)))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not done.stderr, done.stderr
-    return done.returncode, json.loads(done.stdout)
+    said = json.loads(done.stdout)
+    codes = [f["code"] for f in said["findings"] if f["code"] not in {"overdue", "usage"}]
+    assert {f["code"] for f in told["findings"]} == set(codes)
+    return done.returncode, said
+
+
+def _page(arguments: list[str]) -> dict[str, Any]:
+    """What the page finds when it is given what the command line names."""
+    parser = argparse.ArgumentParser()
+    for name in ("--store", "--key-fingerprint", "--first-head", "--max-age-hours"):
+        parser.add_argument(name, default="")
+    parser.add_argument("--max-bytes", type=int, default=verify.MAX_BYTES)
+    options, files = parser.parse_known_args(arguments)
+    store = Path(options.store) if options.store else None
+    kept = sorted(store.glob("head-*.json")) if store else []
+    pinned = (store / "key.txt").read_text() if store and (store / "key.txt").exists() else ""
+    given = options.key_fingerprint
+    if not (pinned or given):
+        return {"findings": []}  # wrong usage
+    names = [Path(f) for f in files if f not in {"witness", "add", "check"}]
+    bundle = None if "add" in files else names.pop().read_bytes()
+    heads = [*kept, *(Path(p) for p in verify.files_of(list(map(str, names))))]
+    if options.first_head:
+        heads.append(Path(options.first_head))
+    return twin().check(bundle, given or pinned, [(h.name, h.read_bytes()) for h in heads], options.max_bytes)
 
 
 def sql(query: str, *values: object) -> None:

@@ -19,9 +19,11 @@ import yaml
 from msgspec.structs import FieldInfo
 from msgspec.structs import fields as struct_fields
 
+from yunwei.contract import closing
 from yunwei.contract.errors import ContractError
 from yunwei.contract.schema import (
     Clause,
+    Closing,
     Contract,
     Document,
     Event,
@@ -30,6 +32,7 @@ from yunwei.contract.schema import (
     OpenItem,
     Plan,
     PrecedenceRule,
+    PriceStep,
     Rubric,
 )
 from yunwei.kernel.i18n import _
@@ -51,6 +54,7 @@ class Documents(msgspec.Struct, frozen=True):
 
     documents: list[Document]
     rules: list[PrecedenceRule]
+    ranks: list[str] = msgspec.field(default_factory=list)
 
 
 class Clauses(msgspec.Struct, frozen=True):
@@ -64,6 +68,12 @@ class Obligations(msgspec.Struct, frozen=True):
 
     events: list[Event]
     obligations: list[Obligation]
+
+
+class Closings(msgspec.Struct, frozen=True):
+    """closings.yaml"""
+
+    closings: list[Closing]
 
 
 class OpenItems(msgspec.Struct, frozen=True):
@@ -80,9 +90,10 @@ FILES: dict[str, type[msgspec.Struct]] = {
     "open_items.yaml": OpenItems,
     "plan.yaml": Plan,
     "rubric.yaml": Rubric,
+    "closings.yaml": Closings,
 }
-#: a contract without a rubric is not scored
-OPTIONAL = frozenset({"rubric.yaml"})
+#: a contract without a rubric is not scored; what both parties closed is written here by the platform (closings.py)
+OPTIONAL = frozenset({"rubric.yaml", "closings.yaml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +178,31 @@ def read(directory: Path) -> Loaded:
             events=[event.id for event in obligations.events],
             event_details=obligations.events,
             rubric=parts.get("rubric.yaml"),
+            ranks=documents.ranks,
         )
+        if (closed := parts.get("closings.yaml")) is not None:
+            loaded.folder = closing.apply(loaded.folder, closed.closings)
     return loaded
 
 
 def load_plan(path: Path) -> Plan:
     """One plan.yaml by itself (a new version to propose). Raises `ContractError` naming file and line."""
+    return load_part(path, Plan)
+
+
+class PriceTable(msgspec.Struct, frozen=True):
+    """The price function by itself, as it is laid down to close the blank of 5.1."""
+
+    price: list[PriceStep]
+
+
+def load_part(path: Path, kind: type[_T]) -> _T:
+    """One file of that shape by itself. Raises `ContractError` naming file and line."""
     loaded = Loaded(None, [])
-    plan = _File(path.name, loaded).convert(path, Plan)
-    if plan is None or loaded.problems:
-        raise ContractError(_("计划文件有错误"), where=str(path), problems=loaded.problems)
-    return plan
+    part = _File(path.name, loaded).convert(path, kind)
+    if part is None or loaded.problems:
+        raise ContractError(_("文件有错误"), where=str(path), problems=loaded.problems)
+    return part
 
 
 class _Missing:

@@ -62,3 +62,37 @@ class PlanVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} {self.get_state_display()}"
+
+
+class Closing(models.Model):
+    """One party lays down the document by which an open item is closed; the other confirms it, or says why not.
+
+    `answer` is `schema.Closing` as JSON. Confirmed ones are written to the contract folder (`closings.py`).
+    """
+
+    item = models.CharField(max_length=60)
+    answer = models.JSONField()
+    artifact = models.CharField(max_length=64)  # commitment of the signed document
+    file_name = models.CharField(max_length=120)
+    proposed_by = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField()
+    confirmed = models.BooleanField(null=True, blank=True)
+    reason = models.CharField(max_length=1000, blank=True)
+    decided_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    evidence = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("item",), condition=~models.Q(confirmed=False), name="closing_open_or_closed_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(decided_by__isnull=True) | ~models.Q(decided_by=models.F("proposed_by")),
+                name="closing_never_self_confirmed",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.item} {self.confirmed}"

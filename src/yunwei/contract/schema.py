@@ -368,6 +368,19 @@ class Rubric(msgspec.Struct, frozen=True, omit_defaults=True):
     clauses: list[str] = msgspec.field(default_factory=list)  # of the contract: by which a month is scored
 
 
+class Closing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """closings.yaml, written by this platform: an open item that both parties closed, by which document, with what answer.
+
+    The answer belongs to what the item blocked: a reading of the service period, a price table, or a rubric.
+    """
+
+    item: str
+    document: Document
+    reading: str = ""
+    price: list[PriceStep] = msgspec.field(default_factory=list)
+    rubric: Rubric | None = None
+
+
 class ApprovedPlan(msgspec.Struct, frozen=True):
     """A version that 甲方 approved; it counts from `counts_from` (a day in the contract's zone) until the next one."""
 
@@ -390,6 +403,7 @@ class Folder(msgspec.Struct, frozen=True):
     events: list[str]  # ids of the trigger events that people may record under this contract
     event_details: list[Event] = msgspec.field(default_factory=list)  # the same, with titles and who records them
     rubric: Rubric | None = None
+    ranks: list[str] = msgspec.field(default_factory=list)  # clauses that give documents their rank, the first wins
 
 
 learn(Folder, ApprovedPlan)

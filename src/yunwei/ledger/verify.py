@@ -260,6 +260,13 @@ def unhex(text: str, size: int = 32) -> bytes:
     return data
 
 
+def whole(value: Any) -> int:
+    """A number that is an integer: 1.5 records would be compared with nothing, and so pass."""
+    if type(value) is not int:
+        raise ValueError("not a whole number")
+    return value
+
+
 def hashes(texts: list[str]) -> list[bytes]:
     """A list of digests."""
     return [unhex(text) for text in texts]
@@ -278,12 +285,8 @@ class Head:
             self.text, self.signature = facts["body"], unhex(facts["signature"], 64)
             self.body = self.text.encode("utf-8")
             said = parse(self.text)
-            self.number, self.size, self.root, self.prev = (
-                said["number"],
-                said["size"],
-                unhex(said["root"]),
-                said["prev"],
-            )
+            self.number, self.size = whole(said["number"]), whole(said["size"])
+            self.root, self.prev = unhex(said["root"]), said["prev"]
             self.at, self.key, self.said = when(said["at"]), said["key"], said
             if not (self.number > 0 and self.size >= 0 and len(self.prev) == 64):
                 raise ValueError("numbers out of range")
@@ -317,6 +320,14 @@ class Head:
             raise Bad("chain", self.place, f"没有接在{older.place}之后：签名头被替换或重签")
 
 
+def by_size(heads: Iterable[Head]) -> dict[int, list[Head]]:
+    """The heads of each size: a year has thousands, and every record asks."""
+    found: dict[int, list[Head]] = {}
+    for head in heads:
+        found.setdefault(head.size, []).append(head)
+    return found
+
+
 def read_head(path: str | Path) -> Head:
     """The head in a file. Raises Bad for anything else."""
     try:
@@ -332,7 +343,10 @@ def read_head(path: str | Path) -> Head:
 
 def key_of(point: str, fingerprint: str) -> Key:
     """The key of a point, which must have the fingerprint that was handed over."""
-    key = Key(unhex(point, 64))
+    try:
+        key = Key(unhex(point, 64))
+    except MALFORMED:
+        raise Bad("key", "公钥", "无法读取") from None
     if key.fingerprint != fingerprint.lower().replace(":", "").replace(" ", ""):
         raise Bad("key", "公钥", f"指纹不是移交时的那一个（现为 {key.fingerprint}）")
     return key
@@ -396,6 +410,7 @@ class Check:
         self.facts: dict[str, Any] = {}
         self.max_bytes, self.linked = max_bytes, 0
         self.doubtful: list[int] = []
+        self.kept = by_size(self.known)
 
     def tell(self, done: int, total: int) -> None:
         """How far it is, in one line of a terminal that somebody watches."""
@@ -426,7 +441,7 @@ class Check:
         self.proofs = parse(self.bundle.whole("proofs.json"))
         if self.manifest["format"] != "yunwei-bundle/1":
             raise Bad("malformed", "manifest.json", "不认识的格式")
-        self.first, self.last = self.manifest["from"], self.manifest["to"]
+        self.first, self.last = whole(self.manifest["from"]), whole(self.manifest["to"])
         if not 1 <= self.first <= self.last + 1:
             raise Bad("malformed", "manifest.json", "记录范围不成立")
         self.key = key_of(self.manifest["key"], self.fingerprint)
@@ -443,7 +458,7 @@ class Check:
     def heads(self) -> None:
         """All heads signed, chained, in order; the newest stands for the whole log."""
         self.list, self.newest = [Head(h) for h in self.bundle.lines("heads.jsonl")], Head(self.proofs["newest"])
-        self.sizes = sorted(h.size for h in self.list)
+        self.sizes, self.held = sorted(h.size for h in self.list), by_size(self.list)
         older = None
         for head in [*self.list, self.newest]:
             try:
@@ -486,12 +501,12 @@ class Check:
         """Redaction records that stand outside of the range come with a proof of their own."""
         self.redacted: dict[str, int] = {}
         for row in self.bundle.lines("extra.jsonl"):
-            seq = row["seq"]
+            seq = whole(row["seq"])
             place = f"记录 {seq}（删除说明）"
             body, leaf = self.record(row, place)
             peaks = hashes(row["peaks"])
-            whole = len(peaks) == bin(seq - 1).count("1") and 0 < seq <= self.newest.size
-            if not whole or fold(
+            fits = len(peaks) == bin(seq - 1).count("1") and 0 < seq <= self.newest.size
+            if not fits or fold(
                 extend(extend(peaks, seq - 1, seq, [leaf]), seq, self.newest.size, hashes(row["cover"]))
             ) != (self.newest.root):
                 self.note("forged", place, "不在签名头覆盖的台账中", seq)
@@ -519,13 +534,13 @@ class Check:
 
     def entries(self) -> None:
         """Grow the tree record by record and compare it with each head on the way."""
-        size, wanted, held = self.first - 1, [], [h for h in self.list if h.size >= self.first - 1]
+        size, wanted = self.first - 1, []
         peaks = hashes(self.proofs["left"])
         if len(peaks) != bin(size).count("1"):
             raise Bad("malformed", "proofs.json", "左侧证明长度不对")
         good = size
         for row in self.bundle.lines("entries.jsonl"):
-            good = self.at_size(size, peaks, held, good)
+            good = self.at_size(size, peaks, good)
             seq = row["seq"]
             if seq != size + 1:
                 raise Bad("missing", f"记录 {size + 1}", f"缺失或次序被改（其后是记录 {seq}）", size + 1)
@@ -537,7 +552,7 @@ class Check:
             size += 1
             if size % 1000 == 0:
                 self.tell(size - self.first + 1, self.last - self.first + 1)
-        good = self.at_size(size, peaks, held, good)
+        good = self.at_size(size, peaks, good)
         if size != self.last:
             raise Bad("missing", f"记录 {size + 1}", "缺失：证据包声明的范围没有给全", size + 1)
         self.contents(wanted)
@@ -558,22 +573,20 @@ class Check:
         for head in self.known:
             self.link(head)
 
-    def at_size(self, size: int, peaks: list[bytes], held: list[Head], good: int) -> int:
+    def at_size(self, size: int, peaks: list[bytes], good: int) -> int:
         """Compare with the heads of this size (ours and the client's); returns the last size that was right."""
-        mine = [h for h in held if h.size == size]
-        if not mine and not any(k.size == size for k in self.known):
+        if size not in self.held and size not in self.kept:
             return good
         root = fold(peaks)
-        for head in mine:
+        for head in self.held.get(size, []):
             if head.root != root:
                 self.blame(good, head, size)
                 return size
-        for head in self.known:
-            if head.size == size:
-                self.linked += 1
-                head.seen = True
-                if head.root != root:
-                    self.note("rewritten", head.place, "您保存的签名头与证据包不符：历史被改写", good + 1)
+        for head in self.kept.get(size, []):
+            self.linked += 1
+            head.seen = True
+            if head.root != root:
+                self.note("rewritten", head.place, "您保存的签名头与证据包不符：历史被改写", good + 1)
         return size
 
     def blame(self, good: int, head: Head, size: int) -> None:

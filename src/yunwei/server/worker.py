@@ -123,6 +123,8 @@ def tick(executor: str, now: datetime) -> None:
 
 def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callable[[], None] = lambda: None) -> None:
     """Run the worker until it is told to stop (SIGTERM, SIGINT) or loses its lock."""
+    from yunwei.contract import closings
+    from yunwei.duties import sources
     from yunwei.ledger import services as ledger
     from yunwei.runs import dbos_engine, engine
 
@@ -149,6 +151,7 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
             every(stop, TICK_S, "tick", partial(tick, name), clock),
             every(stop, 1.0, "heads", Heads(), clock),
         ]
+        closings.publish(sources.contract_dir())  # what was closed just before a crash
         heap.settle()
         ready()
         while not stop.wait(1.0):

@@ -39,7 +39,7 @@ class Column:
     title: Any
     value: Callable[[Any], Any]
     cell: Callable[[Any], Any] | None = None
-    kind: str = ""  # "num": right, tabular; "wide": takes the room; "lead": the row's name (a header cell)
+    kind: str = ""  # "num": right, tabular; "wide": takes the room; "lead": the row's name (a header cell); "file": only in the export
     sparse: bool = False  # not shown where no row of the page has it: a column of dashes tells nothing
 
 
@@ -91,7 +91,9 @@ class Shown:
     def columns(self) -> list[Column]:
         """The columns that the page shows; an export has them all."""
         return [
-            c for c in self.listing.columns if not c.sparse or any(c.value(r) not in (None, "", 0) for r in self.rows)
+            c
+            for c in self.listing.columns
+            if c.kind != "file" and (not c.sparse or any(c.value(r) not in (None, "", 0) for r in self.rows))
         ]
 
 

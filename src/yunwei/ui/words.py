@@ -184,6 +184,12 @@ def limit(told: str) -> str:
     return f"{LIMITS[owner]} {said}"
 
 
+def limits_in(text: str) -> str:
+    """A text that a sweep wrote, with the limit at the end of a line as people read it (desk.faults)."""
+    owners = "|".join(sorted(LIMITS, key=len, reverse=True))
+    return re.sub(rf"(?m)(?<= )(?:{owners}): \S.*$", lambda m: limit(m[0]), text)
+
+
 def _sign(sign: str) -> str:
     return "≤" if sign == "<" else "≥"
 

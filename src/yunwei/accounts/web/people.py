@@ -100,7 +100,7 @@ COLUMNS = (
     Column("state", gettext_lazy("状态"), lambda a: _state(a)[1], lambda a: cells.state(*_state(a))),
 )
 SEEN = (
-    Column("totp", gettext_lazy("动态口令"), lambda a: _("已绑定") if a.totp else "", _totp),
+    Column("totp", gettext_lazy("动态口令"), lambda a: _("已绑定") if a.totp else "", _totp, sparse=True),
     Column("last", gettext_lazy("最近登录"), lambda a: a.last_login, lambda a: cells.stamp(a.last_login)),
 )
 

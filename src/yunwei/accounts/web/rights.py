@@ -38,12 +38,22 @@ def _whom(may: pages.Roles | str) -> str:
     return "、".join([*told, *(str(role.label) for role in Role if role in left)])
 
 
+def _menu(one: pages.Page) -> pages.Menu | None:
+    """The entry that leads to a page: its own, else the one that it lies below ("assets/…", "asset-reading/…")."""
+    if one.menu:
+        return one.menu
+    stem = one.route.partition("/")[0].partition("-")[0]
+    entries = {p.route: p.menu for p in pages.REGISTRY.values() if p.menu and stem and p.route.startswith(stem)}
+    above = [route for route in entries if one.route.startswith(f"{route}/")]
+    return entries[max(above, key=len) if above else min(entries)] if entries else None
+
+
 def _rows(role: str) -> list[Right]:
     found = []
     for one in pages.REGISTRY.values():
         if role and (one.may == pages.OPEN or role not in one.may):
             continue
-        menu = one.menu
+        menu = _menu(one)
         group = str(pages.GROUPS[menu.group]) if menu else ""
         found.append(Right(group, str(menu.title) if menu else "", "/" + one.route, _whom(one.may)))
     order = {str(title): n for n, title in enumerate(pages.GROUPS.values())}

@@ -197,6 +197,7 @@ def model(asset: Asset, account: Any, now: datetime, days: int) -> dict[str, Any
         "may_accept": account_ is not None and account_.party == "A",
         "verdict_tone": {str(k): v for k, v in VERDICT_TONE.items()},
         "part_kind": kinds.part,
+        "part_size": kinds.size,
         "kind_word": kinds.kind,
         "said": series.said,
         "ticket_cell": findings.ticket_cell,

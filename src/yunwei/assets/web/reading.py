@@ -53,8 +53,8 @@ def one(request: HttpRequest, code: str) -> HttpResponse:
     rows = []
     for x in reversed(looks[-LOOKS:]):
         o = (x.readings or {}).get(key) if x.trusted else None
-        tone = series.TONES[o.state] if o else "unp" if x.verdict == "unproven" or x.why else "mut"
-        word = str(series.STATES[o.state]) if o else words.reason(x.reason) if x.reason else x.why or _("本次未读")
+        tone = series.tone_of(o) if o else "unp" if x.verdict == "unproven" or x.why else "mut"
+        word = series.word_of(o) if o else words.reason(x.reason) if x.reason else x.why or _("本次未读")
         rows.append(
             (x, tone, word, series.said(o) if o else "", words.limit(o.limit) if o else "", numbers.get(x.run_id))
         )

@@ -106,7 +106,7 @@ def _line(
         at=intake.at,
         who=who,
         what=what,
-        text=text,
+        text=words.limits_in(text) if entry is not None and entry.by_id is None else text,
         tone=tone,
         inside=entry is not None and entry.inside,
         file=entry.file_name if entry is not None and entry.artifact else "",

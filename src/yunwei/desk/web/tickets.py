@@ -69,11 +69,18 @@ def _clock_text(row: Any) -> str:
     return "" if one is None else f"{one.left}（{one.rule}，{words.clauses(one.row.clauses)}，{one.owner}）"
 
 
+def _of_text(row: Ticket) -> str:
+    if row.asset is not None:
+        return f"{row.asset.code} {row.component}".strip()
+    return row.requester.name if row.requester else ""
+
+
 def _of(row: Ticket) -> Any:
     """The asset and its part, or the department that asked."""
+    unit = row.requester.name if row.requester else ""
     if row.asset is None:
-        return cells.NOTHING
-    return cells.name(row.asset.code, note=row.component)
+        return Markup('<span translate="no">{}</span>').format(unit) if unit else cells.NOTHING
+    return cells.name(row.asset.code, note=" · ".join(p for p in (row.component, unit) if p))
 
 
 def _overdue(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
@@ -112,8 +119,8 @@ LISTING = Listing(
         Column("number", gettext_lazy("工单"), lambda t: t.number, lambda t: Markup('<span translate="no">{}</span>').format(t.number), "lead"),
         Column("title", gettext_lazy("标题"), lambda t: t.title, lambda t: cells.name(t.title, note=t.get_kind_display()), "wide"),
         Column("state", gettext_lazy("状态"), lambda t: t.get_state_display(), speaking.state),
-        Column("asset", gettext_lazy("资产与部件"), lambda t: f"{t.asset.code} {t.component}".strip() if t.asset else "", _of, "part"),
-        Column("unit", gettext_lazy("申请单位"), lambda t: t.requester.name if t.requester else "", kind="unit"),
+        Column("asset", gettext_lazy("资产或申请单位"), _of_text, _of, "part"),
+        Column("unit", gettext_lazy("申请单位"), lambda t: t.requester.name if t.requester else "", kind="file"),
         Column("clock", gettext_lazy("时限"), _clock_text, clock_cell, "clock"),
         Column("opened", gettext_lazy("提出"), lambda t: t.opened_at, lambda t: cells.stamp(t.opened_at)),
         Column("evidence", gettext_lazy("证据"), lambda t: t.seq, lambda t: speaking.number(t.seq, t.evidence)),

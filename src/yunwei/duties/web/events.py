@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
+from markupsafe import Markup
 
 from yunwei.accounts.models import Account, PartyOf
 from yunwei.contract.schema import Event, Folder
@@ -21,23 +24,14 @@ from yunwei.duties.models import Occurrence, TriggerEvent
 from yunwei.duties.proofs import OFFICERS
 from yunwei.kernel.errors import YunweiError
 from yunwei.ledger.models import Entry
-from yunwei.ui.context import contract_folder, page
+from yunwei.ui import cells, words
+from yunwei.ui.context import contract_folder
 from yunwei.ui.context import now as now_of_instance
+from yunwei.ui.listing import Column, Filter, Listing, Shown, contains, equals, show
 
-SHOWN = 50
 FIELDS = ("kind", "at", "amount", "note")
 #: bytes of a file that proves an event; larger ones belong on paper with their digest
 MAX_FILE = 20 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One recorded event as the page shows it."""
-
-    event: TriggerEvent
-    title: str
-    started: int  # occurrences whose clock it started
-    number: int | None  # in the ledger
 
 
 def title_of(event: Event) -> str:
@@ -50,23 +44,83 @@ def may_record(account: Account) -> bool:
     return account.party in (PartyOf.A, PartyOf.B) and account.role not in OFFICERS
 
 
-def rows(folder: Folder) -> list[Row]:
-    """The newest events with what they started."""
-    titles = {e.id: title_of(e) for e in folder.event_details}
-    found = list(TriggerEvent.objects.select_related("recorded_by").order_by("-at", "-id")[:SHOWN])
-    periods = [f"event:{e.pk}" for e in found]
-    started: dict[str, int] = {}
-    for period in Occurrence.objects.filter(period__in=periods).values_list("period", flat=True):
-        started[period] = started.get(period, 0) + 1
+# --- the list ---------------------------------------------------------------------------------------------------------
+
+
+def _rows(_request: HttpRequest) -> QuerySet[TriggerEvent]:
+    return TriggerEvent.objects.select_related("recorded_by")
+
+
+def _attach(found: list[Any]) -> None:
+    """What each is called, what it started and its ledger number. Two statements."""
+    titles = {e.id: title_of(e) for e in contract_folder().event_details}
+    started = Counter(
+        Occurrence.objects.filter(period__in=[f"event:{e.pk}" for e in found]).values_list("period", flat=True)
+    )
     evidence = [e.evidence for e in found if e.evidence]
     numbers = dict(Entry.objects.filter(intake_id__in=evidence).values_list("intake_id", "seq"))
-    return [
-        Row(e, titles.get(e.kind, e.kind), started.get(f"event:{e.pk}", 0), numbers.get(e.evidence or 0)) for e in found
-    ]
+    for one in found:
+        one.title = titles.get(one.kind, one.kind)
+        one.started = started[f"event:{one.pk}"]
+        one.number = numbers.get(one.evidence)
+
+
+def _what(row: Any) -> Markup:
+    small = Markup("").join(
+        Markup('<small class="{}" translate="no">{}</small>').format(tone, text)
+        for tone, text in (("mut", row.note), ("mut", row.file_name), ("t-warn", row.why))
+        if text
+    )
+    return Markup("<div>{}{}</div>").format(row.title, small)
+
+
+def _who(row: TriggerEvent) -> str:
+    return row.recorded_by.display_name if row.recorded_by else _("平台")
+
+
+def _who_cell(row: TriggerEvent) -> Markup:
+    return Markup('<div>{}<small class="mut">{}</small></div>').format(_who(row), cells.stamp(row.recorded_at))
+
+
+def _kinds() -> list[tuple[str, str]]:
+    """The kinds of events that there have been."""
+    there = set(TriggerEvent.objects.order_by().values_list("kind", flat=True).distinct())
+    return [(e.id, title_of(e)) for e in contract_folder().event_details if e.id in there]
+
+
+LISTING = Listing(
+    name="triggers",
+    rows=_rows,
+    columns=(
+        Column("at", gettext_lazy("发生"), lambda e: e.at, lambda e: cells.stamp(e.at), "lead"),
+        Column("kind", gettext_lazy("事件"), lambda e: " · ".join(p for p in (e.title, e.note) if p), _what, "wide"),
+        Column("started", gettext_lazy("起算"), lambda e: e.started, lambda e: cells.figure(e.started), "num"),
+        Column("by", gettext_lazy("登记"), _who, _who_cell),
+        Column("recorded", gettext_lazy("登记时间"), lambda e: e.recorded_at, kind="file"),
+        Column("seq", gettext_lazy("证据"), lambda e: e.number, lambda e: cells.proof(e.number, waiting=bool(e.evidence)), "num"),
+    ),
+    order=("-at", "-id"),
+    filters=(
+        Filter("kind", gettext_lazy("事件"), equals("kind"), _kinds),
+        Filter("q", gettext_lazy("说明"), contains("note", "file_name")),
+    ),
+    attach=_attach,
+)  # fmt: skip
+
+
+def _sentence(shown: Shown) -> Any:
+    """How many there are, and what those that are shown started."""
+    if not shown.total:
+        return _("没有符合筛选条件的事件") if shown.chosen else _("还没有登记过事件")
+    values: dict[str, tuple[object, str]] = {
+        "n": (shown.total, "plain"), "m": (len(shown.rows), "plain"),
+        "k": (sum(e.started for e in shown.rows), "plain"),
+    }  # fmt: skip
+    return words.pieces(_("登记过 {n} 件事件；下面 {m} 件起算了 {k} 项期限"), values)
 
 
 @require_http_methods(["GET", "POST"])
-def events(request: HttpRequest) -> HttpResponse:
+def events(request: HttpRequest) -> HttpResponseBase:
     """The list and, for the parties, the form."""
     account = request.user
     if not isinstance(account, Account):
@@ -84,12 +138,8 @@ def events(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("triggers")
     choices = [(e.id, title_of(e), e.file) for e in folder.event_details if account.party in e.by]
-    context |= {
-        "rows": rows(folder),
-        "choices": choices if may_record(account) else [],
-        "now": now_of_instance(),
-    }
-    response = page(request, "duties/events.jinja", context, here="triggers")
+    context["choices"] = choices if may_record(account) else []
+    response = show(request, LISTING, _sentence, template="duties/events.jinja", context=context)
     response.status_code = 400 if context["problem"] else 200
     return response
 

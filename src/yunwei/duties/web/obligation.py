@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from yunwei.contract import openitems
 from yunwei.contract.schema import ApprovedPlan, Folder, Obligation, Selector
-from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State
+from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State, TriggerEvent
 from yunwei.duties.proofs import manual
 from yunwei.duties.queries import OPEN, overdue
 from yunwei.duties.web import terms, year
@@ -63,13 +63,23 @@ def numbers_of(rows: Iterable[Any]) -> dict[int, int]:
 
 def _attach(rows: list[Any]) -> None:
     numbers = numbers_of(rows)
+    started = [row.period.removeprefix("event:") for row in rows if row.period.startswith("event:")]
+    notes = dict(TriggerEvent.objects.filter(pk__in=started).values_list("pk", "note")) if started else {}
     for row in rows:
         row.number = numbers.get(row.evidence)
+        row.event_note = (
+            notes.get(int(row.period.removeprefix("event:")), "") if notes and "event:" in row.period else ""
+        )
 
 
 def period_name(row: Occurrence) -> str:
     """The period as people read it."""
     return _("事件 {n}").format(n=row.period.removeprefix("event:")) if row.period.startswith("event:") else row.period
+
+
+def _period_cell(row: Any) -> Markup:
+    """The period; of an event also what it was."""
+    return cells.name(period_name(row), note=row.event_note) if row.event_note else cells.text(period_name(row))
 
 
 def due(row: Occurrence) -> str:
@@ -132,7 +142,7 @@ LISTING = Listing(
     name="obligation",
     rows=_rows,
     columns=(
-        Column("period", gettext_lazy("期次"), period_name, kind="lead"),
+        Column("period", gettext_lazy("期次"), period_name, _period_cell, kind="lead"),
         Column("due", gettext_lazy("期限"), due, lambda r: Markup('<span class="num">{}{}</span>').format(
             due(r), Markup('<small class="mut">{}</small>').format(_("暂定")) if r.provisional else "")),
         Column("state", gettext_lazy("状态"), lambda r: r.get_state_display(), state_cell),

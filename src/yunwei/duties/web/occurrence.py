@@ -229,7 +229,7 @@ def model(request: HttpRequest, row: Occurrence, problem: str) -> dict[str, Any]
         "state": (_("逾期未办") if overdue else row.get_state_display(), "bad" if overdue else tone if tone != "mut" else ""),
     }  # fmt: skip
     return {
-        "sentence": words.pieces(_("{title} {period}：{state}"), values),
+        "sentence": words.pieces(_("{title} · {period}：{state}") if event else _("{title} {period}：{state}"), values),
         "row": row,
         "duty": duty,
         "facts": facts(folder, row, event),

@@ -90,7 +90,7 @@ def _step(found: Finding, sweep: DeviceSweep, one: Look, number: int | None) -> 
     elif found.key in sweep.facts.get("ok", ()):
         tone, word = "ok", _("看到已恢复")
     elif o is not None:
-        tone, word = series.TONES[o.state], _("读数正常") if o.state == "ok" else _("未判定")
+        tone, word = series.tone_of(o), _("读数正常") if o.state == "ok" else _("未判定")
     else:
         tone, word = "mut", _("本次没有读到")
     return Step(one.at, sweep.run_id, tone, word, read, limit, number)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 #: observation.Observation.kind and the kinds of the parts list
@@ -69,6 +71,27 @@ def kind(code: str) -> str:
 def part(code: str) -> str:
     """A kind of part in words."""
     return str(PARTS.get(code, code))
+
+
+def size(told: str) -> str:
+    """How large a part is, as people write it; the readers say "65536 MiB", bare bytes or "16 核". Nothing known is ""."""
+    if told.isdecimal():  # bytes of a disk, which is sold by powers of ten
+        return _round(int(told), 1000, ("B", "kB", "MB", "GB", "TB", "PB")) if int(told) else ""
+    if found := re.fullmatch(r"(\d+) MiB", told):
+        return _round(int(found[1]) << 20, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"))
+    if found := re.fullmatch(r"(\d+) 核", told):
+        return _("{n} 核").format(n=found[1])
+    if found := re.fullmatch(r"(\d+) × (\d+) 线程", told):
+        return _("{n} × {m} 线程").format(n=found[1], m=found[2])
+    return told if told[:1].isdecimal() else ""
+
+
+def _round(n: float, base: int, units: tuple[str, ...]) -> str:
+    for unit in units[:-1]:
+        if n < base:
+            return f"{n:.4g} {unit}"
+        n /= base
+    return f"{n:.4g} {units[-1]}"
 
 
 def family(code: str) -> int:

@@ -22,8 +22,9 @@ from django.utils.translation import gettext_lazy
 
 from yunwei.charts.series import Point, figure
 from yunwei.inspect.collect.job import MAX_BODY
+from yunwei.inspect.judging import is_control
 from yunwei.inspect.models import DeviceSweep, VerdictOf
-from yunwei.inspect.observation import Observation, State
+from yunwei.inspect.observation import FAULTS, Observation, State
 from yunwei.kernel.verdict import Reason
 from yunwei.ledger import artifacts
 from yunwei.ledger.errors import LedgerError
@@ -114,12 +115,26 @@ class Series:
     @property
     def tone(self) -> str:
         """The tone of what the last look saw; what it could not see is unproven, what it did not ask for is neither."""
-        return TONES[self.now.state] if self.now else "mut" if self.asked else "unp"
+        return tone_of(self.now) if self.now else "mut" if self.asked else "unp"
 
     @property
     def word(self) -> str:
         """The same in a word."""
-        return str(STATES[self.now.state]) if self.now else _("本次未读") if self.asked else _("未证明")
+        return word_of(self.now) if self.now else _("本次未读") if self.asked else _("未证明")
+
+
+def tone_of(o: Observation) -> str:
+    """The tone of what was read. The host bundle's own control must fail: then it is well, else it proves nothing."""
+    if is_control(o):
+        return "ok" if o.state in FAULTS else "unp"
+    return TONES[o.state]
+
+
+def word_of(o: Observation) -> str:
+    """The same in a word."""
+    if is_control(o):
+        return _("如期报出") if o.state in FAULTS else _("没有报出")
+    return str(STATES[o.state])
 
 
 @lru_cache(maxsize=4096)
@@ -193,7 +208,7 @@ def is_number(o: Observation) -> bool:
 
 
 def _rank(one: Series) -> tuple[int, bool, str, str]:
-    state = one.now.state if one.now else State.STALE
+    state = one.now.state if one.now and not is_control(one.now) else State.OK if one.now else State.STALE
     return ORDER.index(state), not (one.last and one.last.limit), *one.key
 
 
@@ -214,10 +229,10 @@ def _point(one: Look, key: Key, at: float, numeric: bool) -> Point:
         return Point(at, None, "unp" if one.verdict == VerdictOf.UNPROVEN or one.why else "mut", (), f"{day} {why}")
     label = f"{day} {said(o)}"
     if not numeric:
-        return Point(at, None, TONES[o.state], (), label)
+        return Point(at, None, tone_of(o), (), label)
     if not is_number(o):
         return Point(at, None, "mut", (), label)
-    return Point(at, float(o.value or 0), TONES[o.state], limits_of(o.limit), label)
+    return Point(at, float(o.value or 0), tone_of(o), limits_of(o.limit), label)
 
 
 def limits_of(text: str) -> tuple[tuple[str, float], ...]:
@@ -230,7 +245,11 @@ def limits_of(text: str) -> tuple[tuple[str, float], ...]:
 def said(o: Observation) -> str:
     """A reading as people write it: figure and unit, else the device's own word."""
     if is_number(o):
-        return f"{figure(float(o.value or 0))} {o.unit}".strip()
+        value = float(o.value or 0)
+        if o.kind == "uptime" and o.unit == "s" and value >= 3600:
+            days, hours = divmod(int(value) // 3600, 24)
+            return _("{d} 天 {h} 小时").format(d=days, h=hours)
+        return f"{figure(value)} {o.unit}".strip()
     return (o.raw or ("" if o.value is None else f"{o.value} {o.unit}".strip()) or "—")[:120]
 
 

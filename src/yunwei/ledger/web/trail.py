@@ -119,7 +119,7 @@ LISTING = Listing(
         Column("kind", gettext_lazy("事项"), lambda e: words.event(e.kind), what),
         Column("actor", gettext_lazy("经办"), lambda e: e.actor, lambda e: cells.name(e.actor)),
         Column("subject", gettext_lazy("对象"), lambda e: e.subject, lambda e: cells.name(e.subject), "wide"),
-        Column("about", gettext_lazy("被查看的人"), lambda e: " ".join(e.told.about), _whom),
+        Column("about", gettext_lazy("被查看的人"), lambda e: " ".join(e.told.about), _whom, sparse=True),
         Column("seq", gettext_lazy("证据"), lambda e: e.seq, lambda e: cells.proof(e.seq, waiting=True)),
     ),
     order=("-id",),
