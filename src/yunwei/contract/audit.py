@@ -1,12 +1,16 @@
-"""Versions of the service plan as the ledger knows them: body, state, day of effect, and that 甲方 decided."""
+"""Versions of the service plan and closed open items as the ledger knows them: body, state, and who decided."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from yunwei.accounts.services import PARTY_OF_ROLE
-from yunwei.contract.models import PlanVersion
+from yunwei.contract import closings
+from yunwei.contract.models import Closing, PlanVersion
 from yunwei.contract.plans import DECIDERS
 from yunwei.gm import sm3
 from yunwei.kernel.canonical import canonical
@@ -70,4 +74,35 @@ def _commitment(body: Any, said: Said | None) -> str | None:
     return sm3.digest_parts([bytes(artifact.salt), canonical(body)]).hex()
 
 
-FOLDS = (Plans,)
+class Closings:
+    """Each closing's records, and the file in the contract folder that must follow from them."""
+
+    def __init__(self) -> None:
+        self.proposed: dict[int, Said] = {}
+        self.decided: dict[int, Said] = {}
+
+    def take(self, said: Said) -> None:
+        if said.kind == "contract.closing.proposed":
+            self.proposed[int(said.data["id"])] = said
+        elif said.kind in ("contract.closing.confirmed", "contract.closing.refused"):
+            self.decided[int(said.data["id"])] = said
+
+    def differences(self) -> Iterator[Difference]:
+        for row in Closing.objects.all():
+            proposed, decided = self.proposed.pop(row.pk, None), self.decided.get(row.pk)
+            last = decided or proposed
+            answer = {None: None, "confirmed": True, "refused": False}
+            yield from compare("contract", f"closing:{row.pk}", last.number if last else None, {
+                "item": (row.item, proposed.data["item"] if proposed else None),
+                "answer": (row.answer, proposed.data["answer"] if proposed else None),
+                "confirmed": (row.confirmed, answer[decided.kind.rpartition(".")[2] if decided else None]),
+            })  # fmt: skip
+        for number, said in sorted(self.proposed.items()):
+            yield Difference("contract", f"closing:{number}", "row", "—", said.kind, said.number)
+        path = Path(settings.INSTANCE or ".") / "contract" / closings.FILE
+        there = path.read_text("utf-8") if path.is_file() else ""
+        if there != closings.text():
+            yield Difference("contract", closings.FILE, "text", there, closings.text())
+
+
+FOLDS = (Plans, Closings)
