@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from yunwei.assessment.models import Addition, Appeal, Sheet, Surprise
+from yunwei.assessment.models import Addition, Appeal, SetOff, Sheet, Surprise
 from yunwei.gm import sm3
 from yunwei.kernel.canonical import canonical
 from yunwei.ledger.audit import Difference, Said, compare
@@ -111,4 +111,30 @@ def _commitment(content: Any, said: Said | None) -> str | None:
     return sm3.digest_parts([bytes(artifact.salt), canonical(content)]).hex()
 
 
-FOLDS = (Sheets, Surprises)
+class SetOffs:
+    """Each set-off and what 乙方 answered."""
+
+    def __init__(self) -> None:
+        self.claimed: dict[int, Said] = {}
+        self.answered: dict[int, Said] = {}
+
+    def take(self, said: Said) -> None:
+        if said.kind == "assessment.set_off.claimed":
+            self.claimed[int(said.data["id"])] = said
+        elif said.kind in ("assessment.set_off.accepted", "assessment.set_off.disputed"):
+            self.answered[int(said.data["id"])] = said
+
+    def differences(self) -> Iterator[Difference]:
+        for row in SetOff.objects.all():
+            claimed, answered = self.claimed.pop(row.pk, None), self.answered.get(row.pk)
+            last = answered or claimed
+            accepted = {None: None, "accepted": True, "disputed": False}
+            yield from compare(ROOM, f"set-off:{row.pk}", last.number if last else None, {
+                "amount": (row.amount, Decimal(claimed.data["amount"]) if claimed else None),
+                "accepted": (row.accepted, accepted[answered.kind.rpartition(".")[2] if answered else None]),
+            })  # fmt: skip
+        for number, said in sorted(self.claimed.items()):
+            yield Difference(ROOM, f"set-off:{number}", "row", "—", said.kind, said.number)
+
+
+FOLDS = (Sheets, Surprises, SetOffs)

@@ -138,3 +138,32 @@ class Surprise(models.Model):
 
     def __str__(self) -> str:
         return self.commitment[:16]
+
+
+class SetOff(models.Model):
+    """What 甲方 takes off a payment with a ground (合同 7.1.2: 第三方代为履行的费用). Disputed, it is shown and not counted."""
+
+    amount = models.DecimalField(max_digits=14, decimal_places=2)
+    ground = models.CharField(max_length=1000)
+    artifact = models.CharField(max_length=64)
+    file_name = models.CharField(max_length=120)
+    claimed_by = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    claimed_at = models.DateTimeField()
+    accepted = models.BooleanField(null=True, blank=True)
+    answer = models.CharField(max_length=1000, blank=True)
+    answered_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    evidence = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="set_off_is_an_amount"),
+            models.CheckConstraint(
+                condition=models.Q(answered_by__isnull=True) | ~models.Q(answered_by=models.F("claimed_by")),
+                name="set_off_never_self_answered",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount}"
