@@ -6,9 +6,10 @@ This file is handed to the client once, with the key's fingerprint and the first
     python3 verify.py BUNDLE.zip --key-fingerprint F [--first-head FILE]   check a bundle; name the first bad record
     python3 verify.py witness add HEAD-FILE-OR-FOLDER... --store DIR       keep heads; report rewritten or cut history
     python3 verify.py witness check BUNDLE.zip --store DIR                 check a bundle against the heads kept
+    python3 verify.py surprise --asset CODE --at TIME [--component C] [--what W]   the text of a surprise test, and its SM3
 
 Exit 0: everything holds. 1: something does not, and it is named. 2: wrong usage. `--json` prints one JSON object.
-It works offline, also where Python's OpenSSL has no SM3, and runs nothing that a bundle holds. The rules:
+verify.html does the same in a browser. It works offline, also where Python's OpenSSL has no SM3, and runs nothing that a bundle holds. The rules:
 leaf = SM3(00 ‖ body), node = SM3(01 ‖ left ‖ right), tree as in RFC 6962; a head is signed by SM2 (r ‖ s, ID
 1234567812345678) and names the SM3 of the head before it; an artifact is named by SM3(salt ‖ content).
 """
@@ -21,6 +22,7 @@ import bisect
 import contextlib
 import hashlib
 import json
+import secrets
 import struct
 import sys
 import zipfile
@@ -288,6 +290,9 @@ class Head:
             self.number, self.size = whole(said["number"]), whole(said["size"])
             self.root, self.prev = unhex(said["root"]), said["prev"]
             self.at, self.key, self.said = when(said["at"]), said["key"], said
+            self.links = facts.get("links", [])
+            if not isinstance(self.links, list):
+                raise ValueError("links")
             if not (self.number > 0 and self.size >= 0 and len(self.prev) == 64):
                 raise ValueError("numbers out of range")
         except MALFORMED as e:
@@ -295,7 +300,7 @@ class Head:
         self.seen = False  # set when it was compared on the way through the records
         self.place = f"签名头 {self.number}（{self.size} 条，{said['at']}）"
         self.hash = sm3(self.body + self.signature).hex()
-        self.links, self.point, self.row = facts.get("links", []), facts.get("public"), facts.get("row")
+        self.point, self.row = facts.get("public"), facts.get("row")
 
     def check(self, key: Key) -> None:
         """Raise unless the pinned key signed this."""
@@ -787,8 +792,52 @@ def check_command(args: argparse.Namespace) -> Outcome:
     return check_bundle(args.bundle, args.key_fingerprint, known, args.max_bytes)
 
 
+# --- the surprise test (暗测): the client registers only the SM3 of a text that it keeps until it reveals -----------------
+def words(asset: str, component: str, at: datetime, what: str, nonce: str) -> str:
+    """The text: which device, which component, when, what. The nonce keeps anybody from trying all devices out."""
+    lines = ("yunwei-surprise/1", f"asset={asset}", f"component={component}", f"at={at.isoformat()}")
+    return "\n".join((*lines, f"what={what}", f"nonce={nonce}", ""))
+
+
+def surprise_command(args: argparse.Namespace) -> Outcome:
+    """`surprise`: write the text to a file, byte for byte what it will be revealed as, and tell its SM3."""
+    fields = [text.strip() for text in (args.asset, args.component, args.what, args.nonce or secrets.token_hex(32))]
+    asset, component, what, nonce = fields
+    try:
+        at = datetime.fromisoformat(args.at.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise Bad("usage", "--at", "请写成 2026-10-12T10:00:00，缺省为北京时间") from None
+    at = at if at.tzinfo else at.replace(tzinfo=timezone(timedelta(hours=8)))
+    text = words(asset, component, at, what, nonce)
+    if not asset or len(nonce) < 32 or len(text) > 1000 or any(ord(c) < 32 for field in fields for c in field):
+        raise Bad("usage", "surprise", "须有设备编号，随机数不少于 32 个字符，不得换行，全文不超过 1000 字")
+    commitment = sm3(text.encode("utf-8")).hex()
+    path = Path(args.out or f"surprise-{commitment[:16]}.txt")
+    with path.open("xb") as f:  # never over another one: without its text a test cannot be revealed
+        f.write(text.encode("utf-8"))
+    return [], {"commitment": commitment, "file": str(path), "text": text}
+
+
+def surprise_arguments(argv: list[str]) -> argparse.Namespace:
+    """The command line of `surprise`."""
+    top = argparse.ArgumentParser(prog="verify.py surprise", description=surprise_command.__doc__)
+    top.add_argument("--asset", required=True, help="the device's code")
+    top.add_argument(
+        "--at", required=True, help="the moment of the deed, 2026-10-12T10:00:00; Beijing time unless it has a zone"
+    )
+    top.add_argument("--component", default="", help="may be empty: any")
+    top.add_argument("--what", default="", help="what will be done")
+    top.add_argument("--out", default="", help="where to keep the text (surprise-….txt here)")
+    top.add_argument("--nonce", default="", help="to make the same text again; random otherwise")
+    top.add_argument("--json", action="store_true")
+    top.set_defaults(run=surprise_command)
+    return top.parse_args(argv)
+
+
 def arguments(argv: list[str]) -> argparse.Namespace:
     """The command line."""
+    if argv[:1] == ["surprise"]:
+        return surprise_arguments(argv[1:])
     witness = argv[:1] == ["witness"]
     top = argparse.ArgumentParser(
         prog="verify.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -832,6 +881,11 @@ def main(argv: list[str] | None = None) -> int:
             print(f"✗ [{finding.code}] {finding}")
         if len(findings) > 20:
             print(f"…… 另有 {len(findings) - 20} 处")
+        if "commitment" in facts:
+            print(facts["text"])
+            print(f"原文已保存在 {facts['file']}，请妥善保管，一个字节都不要改")
+            print(f"登记到平台的 SM3：{facts['commitment']}")
+            return 0
         print("，".join(f"{k}={v}" for k, v in facts.items()))
         print("✗ 有不符之处" if findings else "✓ 全部相符")
     return 2 if any(e.code == "usage" for e in findings) else 1 if findings else 0
