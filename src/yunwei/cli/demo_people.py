@@ -22,6 +22,7 @@ from django.db.models import Exists, OuterRef, Q
 from yunwei.accounts.models import Account
 from yunwei.assets import identity
 from yunwei.assets.models import Asset
+from yunwei.cli import demo_worth
 from yunwei.cli.demo_diary import CRYPTO, EQUAL, SERVICES, Page
 from yunwei.contract import plans
 from yunwei.contract.models import PlanVersion
@@ -108,6 +109,7 @@ def session(people: People, hour: float, now: datetime) -> None:
         _claims(people, now)
         _answer(people, now)
         _close_tickets(people, now)
+        demo_worth.months(people, now)
 
 
 # --- duties that people prove ----------------------------------------------------------------------------------------
@@ -431,10 +433,28 @@ def _pending(plan: Plan) -> Plan:
     return msgspec.structs.replace(plan, assets=[code for code in plan.assets if code != "UPS-H-01"])
 
 
+def _lay_down(people: People, page: Page, now: datetime) -> None:
+    data = {name: str(value) for name, value in page.data.items()}
+    demo_worth.lay_down(people.who(page.by), data, now)
+
+
+def _settle(people: People, page: Page, now: datetime) -> None:
+    demo_worth.settle(people.who(page.by), str(page.data["item"]), now)
+
+
+def _commit(people: People, page: Page, now: datetime) -> None:
+    demo_worth.commit(people.who(page.by), people.seed, page.data, now)
+
+
+def _reveal(people: People, page: Page, now: datetime) -> None:
+    demo_worth.reveal(people.who(page.by), people.seed, page.data, now)
+
+
 CHANGES: Mapping[str, Callable[[Plan], Plan]] = {
     "first": _first, "loosen": _loosen, "agreed": _agreed, "pending": _pending,
 }  # fmt: skip
 VERBS: Mapping[str, Callable[[People, Page, datetime], None]] = {
     "event": _event, "ticket": _ticket, "finding": _finding, "close_finding": _close_finding,
-    "propose": _propose, "decide": _decide,
+    "propose": _propose, "decide": _decide, "lay_down": _lay_down, "settle": _settle, "commit": _commit,
+    "reveal": _reveal,
 }  # fmt: skip

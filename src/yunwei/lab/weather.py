@@ -80,6 +80,11 @@ BOARDS = (
     Spell("SRV-B-02", "identity_changed", moment(date(2026, 8, 26), 14), None),
     Spell("SW-NET-04", "identity_changed", moment(date(2026, 10, 22), 16), None),
 )
+#: what the client pulls in its surprise tests: one that stays overnight, one that is put back before the next look
+PULLED = (
+    Spell("SW-CORE-02", "psu_lost", moment(date(2026, 8, 5), 10.1), moment(date(2026, 8, 5), 15.3)),
+    Spell("SRV-D-03", "psu_lost", moment(date(2026, 10, 20), 10.1), moment(date(2026, 10, 21), 9.5)),
+)
 
 
 def weather(equipment: Sequence[Equipment], seed: str, first: date, last: date) -> list[Spell]:
@@ -88,6 +93,7 @@ def weather(equipment: Sequence[Equipment], seed: str, first: date, last: date) 
     fixed = [
         *(Spell(code, storm.fault, storm.start, storm.end) for storm in STORMS for code in storm.codes),
         *BOARDS,
+        *PULLED,
     ]
     spells = [s for s in fixed if s.code in codes]
     for month in _months(first, last):
