@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from yunwei.contract.schema import Basis, Unit
 
-UNITS = {
-    Unit.WORKING_DAY: gettext_lazy("{n} 个工作日"),
-    Unit.CALENDAR_DAY: gettext_lazy("{n} 个自然日"),
-    Unit.HOUR: gettext_lazy("{n} 小时 7×24"),
-    Unit.MINUTE: gettext_lazy("{n} 分钟 7×24"),
-    Unit.YEAR: gettext_lazy("{n} 年"),
-}
+
+def amount(n: int, unit: Unit) -> str:
+    """A span of time as a rule says it."""
+    said = {
+        Unit.WORKING_DAY: ngettext("{n} 个工作日", "{n} 个工作日", n),
+        Unit.CALENDAR_DAY: ngettext("{n} 个自然日", "{n} 个自然日", n),
+        Unit.HOUR: _("{n} 小时 7×24"),
+        Unit.MINUTE: _("{n} 分钟 7×24"),
+        Unit.YEAR: ngettext("{n} 年", "{n} 年", n),
+    }
+    return said[unit].format(n=n)
+
+
 BASIS = {
     Basis.CONTRACT: gettext_lazy("合同"),
     Basis.STATUTE: gettext_lazy("法规"),
@@ -80,6 +87,22 @@ EVENTS = {
     "assets.identity.confirmed": gettext_lazy("甲方确认身份"),
     "assets.identity.changed": gettext_lazy("身份不符"),
     "assets.identity.refused": gettext_lazy("甲方不认可身份"),
+    "contract.closing.proposed": gettext_lazy("提交了结未决事项的文件"),
+    "contract.closing.confirmed": gettext_lazy("确认了结未决事项"),
+    "contract.closing.refused": gettext_lazy("不予确认了结文件"),
+    "assessment.sheet.scored": gettext_lazy("月度评分"),
+    "assessment.sheet.frozen": gettext_lazy("月度定分"),
+    "assessment.sheet.signed": gettext_lazy("乙方签认定分"),
+    "assessment.sheet.unsigned": gettext_lazy("乙方拒签定分"),
+    "assessment.appeal.made": gettext_lazy("乙方申诉"),
+    "assessment.appeal.granted": gettext_lazy("申诉成立"),
+    "assessment.appeal.refused": gettext_lazy("申诉不成立"),
+    "assessment.addition.made": gettext_lazy("甲方加减分"),
+    "assessment.surprise.committed": gettext_lazy("登记暗测哈希"),
+    "assessment.surprise.revealed": gettext_lazy("揭示暗测"),
+    "assessment.set_off.claimed": gettext_lazy("提出抵扣"),
+    "assessment.set_off.accepted": gettext_lazy("认可抵扣"),
+    "assessment.set_off.disputed": gettext_lazy("抵扣有争议"),
     "contract.plan.proposed": gettext_lazy("服务方案报送"),
     "contract.plan.approved": gettext_lazy("服务方案审定"),
     "contract.plan.refused": gettext_lazy("服务方案退回"),
