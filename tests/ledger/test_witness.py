@@ -180,7 +180,9 @@ def test_the_handover_is_made_once_and_what_it_gives_checks_a_bundle(tmp_path, a
     assert sorted(p.name for p in (tmp_path / "given").iterdir()) == [
         "README.txt",
         "first-head.json",
+        "handover.html",
         "key-fingerprint.txt",
+        "verify.html",
         "verify.py",
     ]
     assert (tmp_path / "given" / "verify.py").read_bytes() == VERIFY.read_bytes()

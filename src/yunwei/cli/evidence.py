@@ -6,13 +6,16 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
 from yunwei.cli.common import FINDING, OK, now, open_instance, out, print_json, sign_in, summary, table, telling
 from yunwei.kernel.i18n import _
+
+if TYPE_CHECKING:
+    from yunwei.ledger.sheet import Parties
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -61,17 +64,31 @@ def push(as_json: AsJson = False) -> None:
     raise typer.Exit(OK if all(p.ok for p in tries) else FINDING)
 
 
-@app.command(help="一次性移交给甲方的：verify.py、密钥指纹、第一个签名头。")
+@app.command(help="一次性移交给甲方的：verify.py 与 verify.html、密钥指纹、第一个签名头，及双方盖章的移交单。")
 def handover(
     folder: Annotated[Path, typer.Argument(help="新目录或空目录 (an empty folder)")],
     actor: Actor = SOFTWARE,
     as_json: AsJson = False,
 ) -> None:
-    """What the client gets once: verify.py, the key's fingerprint, the first head."""
+    """What the client gets once: both verifiers, the key's fingerprint, the first head, the sheet both sides stamp."""
     open_instance()
     from yunwei.ledger import heads
 
-    summary(heads.handover(folder, now(), _proved(actor)), as_json=as_json)
+    summary(heads.handover(folder, now(), _proved(actor), _parties()), as_json=as_json)
+
+
+def _parties() -> Parties:
+    """Who hands over to whom under which contract; blanks to fill in by hand where the contract folder does not load."""
+    from yunwei.contract.errors import ContractError
+    from yunwei.duties import sources
+    from yunwei.ledger.sheet import Parties
+
+    try:
+        contract = sources.folder().contract
+    except (ContractError, OSError):
+        return Parties()
+    names = {party.role: party.name for party in contract.parties}
+    return Parties(contract.number, contract.title, names.get("A", ""), names.get("B", ""))
 
 
 @app.command(help="写出一段记录的证据包；导出本身先记入台账。")

@@ -19,7 +19,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from yunwei.ledger import keys, proofs, services
+from yunwei.gm import sm3
+from yunwei.ledger import keys, proofs, services, sheet
 from yunwei.ledger.artifacts import sync_folder
 from yunwei.ledger.errors import LedgerError
 from yunwei.ledger.models import Head, HeadPush
@@ -167,36 +168,56 @@ def _appear(temporary: Path, path: Path, head: Head) -> None:
             raise LedgerError(_("同名的签名头已经存在且内容不同，不会覆盖"), where=str(path)) from None
 
 
-def handover(folder: Path, now: datetime, actor: str) -> dict[str, str | int]:
-    """What the client gets once, apart from the bundles: the verifier, the key's fingerprint, the head of this moment.
+def handover(folder: Path, now: datetime, actor: str, parties: sheet.Parties | None = None) -> dict[str, str | int]:
+    """What the client gets once, apart from the bundles: both verifiers, the key's fingerprint, the head of this moment,
+    and the sheet that both sides stamp. `parties` is what the contract says of itself; without it the sheet has blanks.
 
     Raises LedgerError when the folder is not empty, so that no second handover is mistaken for the first.
     """
     if folder.exists() and any(folder.iterdir()):
         raise LedgerError(_("移交目录不是空的"), where=str(folder), hint=_("请给出一个新目录"))
     fingerprint = keys.fingerprint()
+    tools = {name: Path(__file__).with_name(name) for name in sheet.TOOLS}
+    said = {"fingerprint": fingerprint, "tools": {name: sm3.digest_file(path).hex() for name, path in tools.items()}}
     with transaction.atomic():
-        services.record("ledger.handover", "ledger", {"fingerprint": fingerprint}, at=now, actor=actor)
+        services.record("ledger.handover", "ledger", said, at=now, actor=actor)
     services.sequence(now)
     newest = services.head() or services.beat(now)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        shutil.copyfile(Path(__file__).with_name("verify.py"), folder / "verify.py")
+        for name, path in tools.items():
+            shutil.copyfile(path, folder / name)
         (folder / "key-fingerprint.txt").write_text(fingerprint + "\n", encoding="ascii")
         (folder / "README.txt").write_text(_readme(fingerprint), encoding="utf-8")
+        write_head(folder / "first-head.json", newest, [])
+        (folder / "handover.html").write_text(_sheet(folder, newest, now, parties or sheet.Parties()), encoding="utf-8")
     except OSError as e:
         raise LedgerError(_("移交文件写入失败：%(why)s") % {"why": e.strerror or e}, where=str(folder)) from e
-    write_head(folder / "first-head.json", newest, [])
     HeadPush.objects.create(address=f"{HANDOVER}{folder.name}"[:300], head=newest, at=now, ok=True)
     return {"folder": str(folder), "fingerprint": fingerprint, "size": newest.size, "number": newest.number}
+
+
+def _sheet(folder: Path, newest: Head, now: datetime, parties: sheet.Parties) -> str:
+    first = sheet.FirstHead(newest.number, newest.size, bytes(newest.root).hex(), newest.at)
+    demo = bool(getattr(settings, "YUNWEI", {}).get("demo"))
+    name = keys.instance().name
+    return sheet.page(
+        folder, parties=parties, fingerprint=keys.fingerprint(), head=first, instance=name, now=now, demo=demo
+    )
 
 
 def _readme(fingerprint: str) -> str:
     return _(
         "云维台账核验材料（只移交一次，与日后的证据包分开保管）\n\n"
-        "密钥指纹（SM3）：%(f)s\n请当面或电话核对一次。\n\n"
-        "核验证据包：python3 verify.py 证据包.zip --key-fingerprint %(f)s --first-head first-head.json\n"
+        "密钥指纹（SM3）：%(f)s\n请当面或电话核对一次。handover.html 是移交单：打印一页，双方盖章，各执一份。\n\n"
+        "一、用浏览器：双击 verify.html（可放在 U 盘里，断网可用），把证据包、key-fingerprint.txt、first-head.json 与留存的"
+        "签名头拖进去，按“开始核验”。\n需要 Chromium 86 以上内核（360、奇安信等浏览器请用极速模式）或 Firefox 91 以上；"
+        "页面不上传任何内容。\n\n"
+        "二、用 Python：\n核验证据包：python3 verify.py 证据包.zip --key-fingerprint %(f)s --first-head first-head.json\n"
         "登记签名头：python3 verify.py witness add first-head.json 签名头目录 --store 目录 --key-fingerprint %(f)s\n"
-        "对照签名头：python3 verify.py witness check 证据包.zip --store 目录\n\n"
+        "对照签名头：python3 verify.py witness check 证据包.zip --store 目录\n"
+        "暗测的承诺：python3 verify.py surprise --asset 设备编号 --at 2026-10-12T10:00:00 --what 做什么\n"
+        "（verify.html 里也能做）。只把 SM3 登记到平台，原文自己保存，揭示时交出。\n\n"
+        "两个核验程序查的是同一些东西，说的是同一些话；任选其一，也可以互相印证。\n"
         "verify.py 只用 Python 3.8 以上的标准库，不联网，不运行证据包里的任何内容。\n"
     ) % {"f": fingerprint}
