@@ -98,26 +98,29 @@ def test_another_key_is_refused_and_no_fingerprint_is_asked_for(tmp_path, page):
     assert "64 位" in text(page, "#problem")
 
 
-def test_files_are_dropped(tmp_path, page):
-    """As the browser gives them: a DataTransfer with files; a stranger among them only gets its SM3 told."""
-    fill(9)
-    bundle = write(tmp_path / "b.zip")
-    files = [("b.zip", bundle.read_bytes()), ("key-fingerprint.txt", keys.fingerprint().encode() + b"\n"),
-             ("verify.py", VERIFY.read_bytes())]  # fmt: skip
-    drop = """(files) => {
-      const transfer = new DataTransfer();
-      for (const [name, data] of files) transfer.items.add(new File([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))], name));
-      document.getElementById("drop").dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
-    }"""
+def test_files_and_folders_are_dropped(tmp_path, page, settings):
+    """As a hand drops them: the browser's own drag events. A stranger among them only gets its SM3 told."""
+    settings.YUNWEI = {"ledger": {"push": [str(tmp_path / "kept")]}}
+    for hour in range(3):
+        claim(hour, NOW + timedelta(hours=hour))
+        heads.push(NOW + timedelta(hours=hour))
+    (tmp_path / "key-fingerprint.txt").write_text(keys.fingerprint() + "\n")
+    paths = [write(tmp_path / "b.zip"), tmp_path / "key-fingerprint.txt", VERIFY, tmp_path / "kept"]
 
-    def do() -> None:
-        page.evaluate(drop, [(name, base64.b64encode(data).decode()) for name, data in files])
-        expect(page.locator("#start")).to_be_enabled()
+    def do() -> str:
+        box = page.locator("#drop").bounding_box() or {}
+        data = {"items": [], "files": list(map(str, paths)), "dragOperationsMask": 1}
+        session = page.context.new_cdp_session(page)
+        for kind in ("dragEnter", "dragOver", "drop"):
+            event = {"type": kind, "x": box["x"] + 40, "y": box["y"] + 20, "data": data}
+            session.send("Input.dispatchDragEvent", event)
+        expect(page.locator("#given")).to_contain_text("3 个签名头")
+        expect(page.locator("#hash-list")).to_contain_text(sm3.hexdigest(VERIFY.read_bytes()))
         page.click("#start")
         page.wait_for_selector("body[data-verdict=ok]")
-        expect(page.locator("#hash-list")).to_contain_text(sm3.hexdigest(VERIFY.read_bytes()))
+        return page.inner_text("#title")
 
-    twin().do(do)
+    assert twin().do(do) == "全部相符：3 条记录，0 个证据文件"
 
 
 def test_a_folder_of_heads_is_compared_alone_and_with_a_bundle(tmp_path, page, settings):

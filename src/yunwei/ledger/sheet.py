@@ -52,12 +52,11 @@ def page(
     language = (translation.get_language() or "zh").lower()
     title = _("证据核验材料移交单")
     facts = (
-        (_("合同编号"), _told(parties.number)),
-        (_("合同名称"), _told(parties.title)),
         (_("甲方"), _told(parties.client)),
         (_("乙方"), _told(parties.vendor)),
-        (_("实例"), escape(instance)),
+        (_("合同编号"), _told(parties.number)),
         (_("移交时间"), escape(_local(now))),
+        (_("实例"), escape(instance)),
     )
     first = (
         (_("编号"), str(head.number)),
@@ -77,6 +76,7 @@ def page(
 </head>
 <body>
 <header><span class="seal">云维</span><h1>{escape(title)}</h1></header>{mark}
+<dl class="facts">{_pairs([(_("合同名称"), _told(parties.title))])}</dl>
 <dl class="facts">{_pairs(facts)}</dl>
 <h2>{escape(_("密钥指纹（公钥的 SM3）"))}</h2>
 <p class="hex big">{fours(fingerprint[:32])}<br>{fours(fingerprint[32:])}</p>
@@ -144,9 +144,9 @@ header { display: flex; align-items: center; gap: 4mm; border-bottom: 1.5pt soli
   letter-spacing: 1pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 h1 { margin: 0; font-size: 17pt; letter-spacing: 1pt; } h2 { margin: 5mm 0 1.5mm; font-size: 11pt; }
 .demo { color: #b5342a; margin: 2mm 0 0; font-weight: 600; }
-.facts { display: grid; grid-template-columns: 1fr 1fr; gap: 1mm 8mm; margin: 3mm 0 0; }
+.facts { display: grid; grid-template-columns: 1fr 1fr; gap: 1mm 8mm; margin: 3mm 0 0; } .facts + .facts { margin-top: 1mm; }
 .facts div { display: grid; grid-template-columns: 20mm minmax(0, 1fr); gap: 2mm; } h2 + .facts { margin-top: 0; }
-h2 + .facts div:last-child { grid-column: 1 / 3; } dt { color: #57626b; } dd { margin: 0; overflow-wrap: anywhere; }
+.facts div:last-child:nth-child(1), h2 + .facts div:last-child { grid-column: 1 / 3; } dt { color: #57626b; } dd { margin: 0; overflow-wrap: anywhere; }
 .hex { font-family: Consolas, "DejaVu Sans Mono", monospace; font-size: 8.5pt; overflow-wrap: anywhere; }
 .big { font-size: 13.5pt; line-height: 1.7; margin: 0; padding: 2mm 4mm; border: 1pt solid #17212b; border-radius: 2mm; text-align: center; }
 table { width: 100%; border-collapse: collapse; font-size: 9.5pt; } th { text-align: left; font-weight: 500; color: #57626b; }
@@ -155,9 +155,9 @@ td:last-child { white-space: normal; font-size: 8.5pt; } td .hex { font-size: 7.
 .num { text-align: right; font-variant-numeric: tabular-nums; } th:nth-child(2) { text-align: right; }
 .how { margin: 2.5mm 0 0; font-size: 9.5pt; } .blank { display: inline-block; min-width: 40mm; border-bottom: .5pt solid #17212b; height: 1em; }
 .stamps { display: grid; grid-template-columns: 1fr 1fr; gap: 6mm; margin-top: 5mm; break-inside: avoid; }
-.stamps section { border: .75pt solid #17212b; border-radius: 2mm; padding: 3mm 4mm; min-height: 46mm; display: flex; flex-direction: column; }
+.stamps section { border: .75pt solid #17212b; border-radius: 2mm; padding: 3mm 4mm; min-height: 56mm; display: flex; flex-direction: column; }
 .stamps p { margin: 2mm 0 0; } .stamps .name { margin-bottom: auto; } .stamps .blank { margin-left: 3mm; }
-@media (max-width: 720px) { body { padding: 14px; } .facts { grid-template-columns: 1fr; } h2 + .facts div:last-child { grid-column: auto; }
-  .big { font-size: 11pt; } table, tbody, tr, td { display: block; } thead { display: none; } .num { text-align: left; } .stamps { grid-template-columns: 1fr; } }
+@media (max-width: 720px) { body { padding: 14px; } .facts { grid-template-columns: 1fr; } .facts div:last-child:last-child { grid-column: auto; }
+  .big { font-size: 9pt; padding: 2mm; } table, tbody, tr, td { display: block; } thead { display: none; } .num { text-align: left; } .stamps { grid-template-columns: 1fr; } }
 @media print { body { padding: 0; max-width: none; } }
 """

@@ -80,6 +80,8 @@ def _midnight(text: str) -> datetime | None:
         day = datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - its zone is the next line's
     except ValueError:
         return None
+    if not 1 < day.year < 9999:  # its midnight, or the next, would be no moment
+        return None
     return day.replace(tzinfo=ZoneInfo(timezone.get_default_timezone_name()))
 
 
