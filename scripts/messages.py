@@ -20,7 +20,8 @@ KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2)
 
 
 def has_chinese(text: str) -> bool:
-    return any("\u4e00" <= c <= "\u9fff" for c in text)
+    """Whether a text has Chinese letters or punctuation; "{rule}（{basis}）" is Chinese too."""
+    return any("\u4e00" <= c <= "\u9fff" or "\u3001" <= c <= "\u3011" or "\uff01" <= c <= "\uff5e" for c in text)
 
 
 def load() -> Catalog:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from string import Formatter
 from typing import Any
@@ -25,7 +25,7 @@ from yunwei.ui.vocabulary import (
     LIMITS,
     PARTIES,
     REASONS,
-    UNITS,
+    amount,
 )
 
 WEEKDAYS = (
@@ -104,9 +104,27 @@ def title(obligation: Obligation) -> str:
     return obligation.title_en if english() else obligation.title
 
 
+#: texts that a service wrote once, in Chinese, with figures in them
+_COVERED = re.compile(r"覆盖 (\d+)/(\d+)，目标 ([\d.]+)%")
+
+
+def stored(text: str) -> str:
+    """A text that a service wrote, in the reader's language where that is known; what people wrote is never given here."""
+    if not text or not english():
+        return text
+    if found := _COVERED.fullmatch(text):
+        return _("覆盖 {proven}/{agreed}，目标 {target}%").format(proven=found[1], agreed=found[2], target=found[3])
+    return _(text)
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names one after the other."""
+    return (", " if english() else "、").join(str(name) for name in names)
+
+
 def clauses(ids: Sequence[str]) -> str:
     """Clause numbers as people cite them."""
-    return _("条款 {ids}").format(ids=(", " if english() else "、").join(ids))
+    return _("条款 {ids}").format(ids=listed(ids))
 
 
 def deadline(obligation: Obligation, row: Occurrence, plan: ApprovedPlan | None) -> str:
@@ -116,7 +134,7 @@ def deadline(obligation: Obligation, row: Occurrence, plan: ApprovedPlan | None)
         found = next((line.deadline for line in plan.plan.lines if line.obligation == row.obligation), None)
     if found is None:
         return _("合同与方案均无数字")
-    said = str(UNITS[found.unit]).format(n=found.n)
+    said = amount(found.n, found.unit)
     basis = str(BASIS[found.basis])
     if row.provisional:
         return _("{rule}（{basis}，暂定）").format(rule=said, basis=basis)

@@ -22,7 +22,7 @@ from yunwei.kernel.calendar import BUILT_IN, Calendar
 from yunwei.kernel.errors import YunweiError
 from yunwei.ledger import heads, keys
 from yunwei.ledger.models import HeadPush
-from yunwei.ui import cells
+from yunwei.ui import cells, words
 from yunwei.ui.context import now, page
 
 #: days before the calendar runs out from which on it is said
@@ -78,7 +78,7 @@ def _passwords(rules: Policy) -> Facts:
 def _sessions(rules: Policy) -> Facts:
     provider = oidc.provider()
     idle = _("{n} 分钟；甲方与需求单位 {client} 分钟").format(n=rules.idle_minutes, client=rules.idle_minutes_client)
-    needed = "、".join(rules.totp_roles)
+    needed = words.listed(rules.totp_roles)
     return [
         (_("无操作退出"), idle),
         (_("单次会话最长"), _("{n} 小时").format(n=rules.session_hours)),
@@ -132,7 +132,7 @@ def _channels() -> Facts:
     web, traps = told.get("web", {}), told.get("traps", {})
     offset = told.get("clock", {}).get("offset_s", 0)
     return [
-        (_("网页"), _("只应答：{hosts}").format(hosts="、".join(settings.ALLOWED_HOSTS))),
+        (_("网页"), _("只应答：{hosts}").format(hosts=words.listed(settings.ALLOWED_HOSTS))),
         ("HTTPS", _yes(web.get("https", False))),
         (_("SNMP 陷阱"), str(traps.get("listen", "")) or _("未启用")),
         (_("短信与微信"), _("未启用：须先取得甲方的书面同意")),

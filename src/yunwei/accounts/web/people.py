@@ -268,7 +268,7 @@ def new(request: HttpRequest) -> HttpResponse:
             return redirect("people-one", pk=made.pk)
     context = {
         "given": given, "problem": problem, "roles": _roles_by_side(),
-        "units": [(o.code, f"{o.name}（{o.get_party_display()}）") for o in Organisation.objects.order_by("party", "code")],
+        "units": [(o.code, _("{name}（{party}）").format(name=o.name, party=o.get_party_display())) for o in Organisation.objects.order_by("party", "code")],
     }  # fmt: skip
     response = page(
         request, "accounts/new.jinja", context, here="people", title=_("新账号建立后未启用，由另一位安全管理员启用")

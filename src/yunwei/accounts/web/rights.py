@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from yunwei.accounts.models import Account, Role
-from yunwei.ui import pages
+from yunwei.ui import pages, words
 from yunwei.ui.context import page
 
 
@@ -35,7 +35,7 @@ def _whom(may: pages.Roles | str) -> str:
         if roles <= left:
             told.append(word)
             left -= roles
-    return "、".join([*told, *(str(role.label) for role in Role if role in left)])
+    return words.listed([*told, *(role.label for role in Role if role in left)])
 
 
 def _menu(one: pages.Page) -> pages.Menu | None:

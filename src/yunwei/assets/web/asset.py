@@ -76,8 +76,8 @@ def find(code: str) -> Asset:
 
 def days_asked(request: HttpRequest, choices: Sequence[int] = DAYS, default: int = 30) -> int:
     """The days of trend that the URL asks for."""
-    text = request.GET.get("days", "")
-    return int(text) if text.isdecimal() and int(text) in choices else default
+    asked = request.GET.get("days", "")
+    return next((n for n in choices if str(n) == asked), default)
 
 
 def trend(asset: Asset, days: int, now: datetime) -> tuple[list[Look], list[Series], datetime]:

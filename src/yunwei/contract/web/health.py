@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from yunwei.assessment import waiting as worth
 from yunwei.contract import openitems, period, plans
 from yunwei.contract.models import PlanState, PlanVersion
 from yunwei.contract.schema import ApprovedPlan, Folder, Kind, Obligation, OpenItem
@@ -25,7 +26,7 @@ from yunwei.ledger.models import Entry
 from yunwei.ui import words
 from yunwei.ui.context import contract_folder, page
 from yunwei.ui.context import now as now_of_instance
-from yunwei.ui.vocabulary import UNITS
+from yunwei.ui.vocabulary import amount
 
 #: rows a card shows; the rest has its count
 WORST, NEXT = 10, 7
@@ -184,6 +185,7 @@ def model(now: datetime) -> dict[str, Any]:
         ],
         "sides": sides,
         "waiting": open_,
+        "worth": worth.waiting(folder, now),
         "proposed": proposed,
         "plan": plan,
         "articles": tree.articles(folder, found),
@@ -194,7 +196,7 @@ def model(now: datetime) -> dict[str, Any]:
         "price": folder.contract.price,
         "payments": day.payments(folder, rows, now, zone),
         "instalments": folder.contract.instalments,
-        "spans": {i.id: str(UNITS[i.unit]).format(n=i.days) for i in folder.contract.instalments},
+        "spans": {i.id: amount(i.days, i.unit) for i in folder.contract.instalments},
         "events": {e.id: e.title_en if words.english() else e.title for e in folder.event_details},
         "blocked": [Item(i) for i in items if i.blocks.startswith(MONEY)],
         "items": [Item(i) for i in items],

@@ -249,7 +249,7 @@ def _decide(request: HttpRequest, row: PlanVersion, changes: list[Change]) -> No
         return
     silent = [c.where for i, c in enumerate(changes) if given.get(f"answer-{i}") not in (YES, NO)]
     if silent:
-        names = "、".join(silent[:5])
+        names = words.listed(silent[:5])
         raise ContractError(_("还有 {n} 处没有结论：{names}").format(n=len(silent), names=names))
     refused = {c.where: given.get(f"reason-{i}", "") for i, c in enumerate(changes) if given.get(f"answer-{i}") == NO}
     plans.approve(row.version, by=account, now=now, reason=given.get("reason", ""), refused=refused)

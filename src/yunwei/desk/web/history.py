@@ -102,11 +102,13 @@ def _line(
         what = str(TicketState(entry.state).label)
         tone = {"waiting": "warn", "rejected": "warn"}.get(entry.state, "")
     text = entry.text if entry is not None else titles.get(intake.subject, "") or _note(intake)
+    if entry is not None and entry.by_id is None:
+        text = words.stored(words.limits_in(text))
     return Line(
         at=intake.at,
         who=who,
         what=what,
-        text=words.limits_in(text) if entry is not None and entry.by_id is None else text,
+        text=text,
         tone=tone,
         inside=entry is not None and entry.inside,
         file=entry.file_name if entry is not None and entry.artifact else "",

@@ -28,7 +28,7 @@ from yunwei.duties.schedule import count
 from yunwei.kernel.errors import YunweiError
 from yunwei.ui import words
 from yunwei.ui.context import contract_folder, now, page
-from yunwei.ui.vocabulary import BASIS, UNITS
+from yunwei.ui.vocabulary import BASIS, amount
 
 FIELDS = ("kind", "title", "body", "channel", "received", "unit", "asset", "system", "wanted")
 #: by which way a request reached the desk
@@ -70,7 +70,7 @@ def choices(at: datetime) -> list[Choice]:
             rule = duty.deadline or (line.deadline if line is not None else None)
             if duty.trigger != desk.EVENTS[kind] or "B" not in duty.owes.value or rule is None:
                 continue
-            said = _("{rule}（{basis}）").format(rule=str(UNITS[rule.unit]).format(n=rule.n), basis=BASIS[rule.basis])
+            said = _("{rule}（{basis}）").format(rule=amount(rule.n, rule.unit), basis=BASIS[rule.basis])
             due = count(at, rule.n, rule.unit.value, calendar, zone).due
             promises.append(Promise(words.title(duty), said, words.due(due, at, zone), tuple(duty.clauses)))
         word, note = speaking.KINDS_PLAIN[kind]

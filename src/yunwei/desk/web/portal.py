@@ -340,8 +340,8 @@ def _one(ticket: Ticket, viewer: Account) -> dict[str, Any]:
         (_("系统"), ticket.system.name if ticket.system else ""),
         (_("提出"), cells.stamp(ticket.opened_at)),
         (_("希望完成"), str(ticket.wanted_on or "")),
-        (_("办结"), cells.stamp(ticket.resolved_at) if ticket.resolved_at else ""),
-        (_("关闭"), cells.stamp(ticket.closed_at) if ticket.closed_at else ""),
+        (_("办结时间"), cells.stamp(ticket.resolved_at) if ticket.resolved_at else ""),
+        (_("关闭时间"), cells.stamp(ticket.closed_at) if ticket.closed_at else ""),
     ]
     return {
         "t": ticket,

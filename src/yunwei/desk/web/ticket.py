@@ -109,8 +109,8 @@ def facts(ticket: Ticket, viewer: Account) -> list[tuple[Any, Any]]:
         (_("登记人"), speaking.who(ticket.opened_by, viewer)),
         (_("希望完成"), str(ticket.wanted_on or "")),
         (_("经办"), speaking.who(ticket.assignee, viewer) if ticket.assignee else ""),
-        (_("办结"), cells.stamp(ticket.resolved_at) if ticket.resolved_at else ""),
-        (_("关闭"), cells.stamp(ticket.closed_at) if ticket.closed_at else ""),
+        (_("办结时间"), cells.stamp(ticket.resolved_at) if ticket.resolved_at else ""),
+        (_("关闭时间"), cells.stamp(ticket.closed_at) if ticket.closed_at else ""),
     ]
     return [(name, value) for name, value in pairs if value]
 

@@ -182,7 +182,8 @@ def _tabs(request: HttpRequest, here: str) -> list[tuple[Any, str, bool, None]]:
 
 def _exported(request: HttpRequest, rows: int) -> None:
     """That the register was taken out is a record (reading evidence is evidence)."""
-    asked = {key: value[:200] for key, value in request.GET.items() if key != "after"}
+    _rows_of, chosen = filtered(LISTING, request)
+    asked = {**chosen, "format": request.GET.get("format", "")}
     with transaction.atomic():
         ledger.record(
             "desk.exported", "tickets", {"rows": rows, "filter": asked}, at=now(), actor=request.user.get_username()

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Count, Exists, OuterRef, Q, When, Window
+from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, When, Window
 from django.utils.translation import gettext as _
 
 from yunwei.contract import openitems
 from yunwei.contract.schema import ApprovedPlan, Folder, Instalment, Kind, Obligation
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State, TriggerEvent
-from yunwei.duties.queries import overdue
+from yunwei.duties.queries import overdue, stated_in_time
 from yunwei.duties.web.looked import Sweep
 from yunwei.ui import words
 
@@ -87,17 +87,16 @@ def counts_of(now: datetime, start: datetime, end: datetime) -> dict[str, int]:
     its time, and what was missed today. A daily duty missed in spring stays missed in the ring; it is not today's work.
     """
     yes, due_today = Q(counts=True), Q(due_at__gt=start, due_at__lte=end)
-    late = overdue(now) | (Q(state=State.MISSED) & (_event() | due_today))
     named = {str(state.value): Count("id", filter=yes & Q(state=state)) for state in State}
     return Occurrence.objects.aggregate(
         **named,
-        overdue=Count("id", filter=yes & late),
+        overdue=Count("id", filter=yes & still_late(now, start, end)),
         today=Count("id", filter=yes & due_today),
-        today_open=Count("id", filter=yes & due_today & Q(state__in=OPEN, due_at__gte=now)),
+        today_open=Count("id", filter=yes & to_do(now, start, end)),
         today_unproven=Count("id", filter=yes & due_today & Q(state=State.UNPROVEN)),
         today_done=Count("id", filter=yes & due_today & Q(state__in=(State.KEPT, State.LATE))),
         week=Count("id", filter=yes & Q(state__in=OPEN, due_at__gt=end, due_at__lte=end + timedelta(days=7))),
-        clocks=Count("id", filter=_event() & Q(state__in=(*OPEN, State.MISSED), due_at__isnull=False)),
+        clocks=Count("id", filter=running()),
         uncounted=Count("id", filter=Q(counts=False, state__in=OPEN) & due_today),
     )
 
@@ -106,10 +105,34 @@ def _event() -> Q:
     return Q(period__startswith="event:")
 
 
+def still_late(now: datetime, start: datetime, end: datetime) -> Q:
+    """What is past its time and can still be done: what an event started, what is open, and what was missed today."""
+    return overdue(now) | (Q(state=State.MISSED) & (_event() | Q(due_at__gt=start, due_at__lte=end)))
+
+
+def to_do(now: datetime, start: datetime, end: datetime) -> Q:
+    """What falls due today, is open, and nobody has said that it was done: a proof that waits is the other side's turn."""
+    mine = Q(state__in=OPEN, due_at__gt=start, due_at__lte=end, due_at__gte=now)
+    return mine & ~Q(stated_in_time())
+
+
+def running() -> Q:
+    """Clocks: what an event started, has a time, and is not settled but for being booked as missed."""
+    return _event() & Q(state__in=(*OPEN, State.MISSED), due_at__isnull=False)
+
+
 def open_rows() -> list[Occurrence]:
-    """What an event started and nobody finished, and what is about money: one query."""
+    """What an event started and nobody finished, and what is about money: one query. What waits for its answer comes
+    behind what runs, and what is booked as missed last, the newest first: last spring does not push today off the card."""
     wanted = (_event() & Q(state__in=(*OPEN, State.MISSED))) | Q(kind=Kind.PAY.value)
-    return list(Occurrence.objects.filter(wanted).order_by("due_at", "id")[:MANY])
+    waits = ManualProof.objects.filter(occurrence=OuterRef("pk"), confirmed__isnull=True).order_by("stated_at")
+    turn = Case(When(state=State.MISSED, then=2), When(stated_at__isnull=False, then=1), default=0)
+    back = Case(When(state=State.MISSED, then="due_at"), default=None)
+    return list(
+        Occurrence.objects.filter(wanted)
+        .annotate(stated_at=Subquery(waits.values("stated_at")[:1]))
+        .order_by(turn, back.desc(), "due_at", "id")[:MANY]
+    )
 
 
 def duties(folder: Folder, now: datetime, start: datetime, end: datetime, zone: ZoneInfo) -> tuple[list[Duty], int]:
@@ -141,9 +164,9 @@ def _pending(stated: bool, claimed: bool, contested: bool) -> str:
 
 
 def _duty(obligation: Obligation, row: Occurrence, pending: str, now: datetime, zone: ZoneInfo) -> Duty:
-    note = row.detail
+    note = words.stored(row.detail)
     if not row.counts:
-        note = " · ".join(part for part in (row.why or _("不计分"), note) if part)
+        note = " · ".join(part for part in (words.stored(row.why) or _("不计分"), note) if part)
     blamed = row.state == State.UNPROVEN and row.cause
     return Duty(
         title=words.title(obligation),
@@ -200,15 +223,20 @@ def _clock(
         if left < min(timedelta(days=1), (due_at - row.starts_at) / 2)
         else "ok"
     )
+    said, used = words.left(left), 1 - left.total_seconds() / whole
+    stated = getattr(row, "stated_at", None)
+    if stated is not None:  # whoever owes has said that it is done: the other side's delay is not shown as theirs
+        tone, said = ("info", _("待确认")) if stated <= due_at else ("warn", _("迟延，待确认"))
+        used = 0.0
     rule = f"{words.deadline(obligation, row, plan)} · {words.clauses(row.clauses)} · {words.title(obligation)}"
     if not row.counts:
         rule = f"{_('不计分')} · {rule}"
     return Clock(
         title=what,
         rule=rule,
-        left=words.left(left),
+        left=said,
         due=words.due(due_at, now, zone),
-        used=1 - left.total_seconds() / whole,
+        used=used,
         tone=tone,
         owner=words.party(row.owes),
         occurrence=row.pk,

@@ -152,7 +152,7 @@ def _record(request: HttpRequest, account: Account, folder: Folder) -> None:
     if upload is not None:
         if (upload.size or 0) > MAX_FILE:
             raise YunweiError(_("文件超过 {n} MB").format(n=MAX_FILE // 1024 // 1024), where=str(upload.name))
-        file = services.File(str(upload.name)[:120], upload.read(), upload.content_type or "application/octet-stream")
+        file = services.File(str(upload.name), upload.read(), upload.content_type or "application/octet-stream")
     amount = given.get("amount", "").strip()
     services.record_event(
         given.get("kind", ""),

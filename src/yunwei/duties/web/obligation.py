@@ -148,7 +148,7 @@ LISTING = Listing(
         Column("state", gettext_lazy("状态"), lambda r: r.get_state_display(), state_cell),
         Column("done", gettext_lazy("何时做到"), lambda r: r.done_at, lambda r: cells.stamp(r.done_at)),
         Column("coverage", gettext_lazy("看清 / 约定"), _coverage, kind="num", sparse=True),
-        Column("why", gettext_lazy("说明"), lambda r: " · ".join(p for p in (r.detail, "" if r.counts else _("不计分"), r.why) if p),
+        Column("why", gettext_lazy("说明"), lambda r: " · ".join(p for p in (words.stored(r.detail), "" if r.counts else _("不计分"), words.stored(r.why)) if p),
                kind="wide", sparse=True),
         Column("evidence", gettext_lazy("证据"), lambda r: r.number, lambda r: cells.proof(r.number, waiting=bool(r.evidence))),
     ),

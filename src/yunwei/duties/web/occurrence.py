@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from markupsafe import Markup
@@ -26,8 +27,10 @@ from yunwei.duties.schedule import anchors_of, count
 from yunwei.duties.web import acts, terms
 from yunwei.duties.web.obligation import due, duty_of, late, numbers_of, period_name, state_cell
 from yunwei.duties.web.pending import answering_claim, answering_proof, may_state, side_of
+from yunwei.kernel.calendar import Calendar
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.explain import explain, weekday_name
+from yunwei.kernel.i18n import speaking
 from yunwei.ledger.models import Entry, Intake
 from yunwei.ui import cells, words
 from yunwei.ui.context import contract_folder, page
@@ -58,11 +61,14 @@ def explained(folder: Folder, duty: Obligation, row: Occurrence, line: PlanLine 
     found = duty.deadline or (line.deadline if line else None)
     if found is None or row.due_at is None:
         return None
-    calendar = sources.calendar()
-    counted = count(row.starts_at, found.n, found.unit.value, calendar, ZoneInfo(folder.contract.timezone))
-    if counted.due != row.due_at:
-        return None
-    told = explain(counted, calendar)
+    with speaking(translation.get_language() or "zh-hans"):
+        shared = sources.calendar()  # it keeps its words as they were first looked up
+        calendar = Calendar(shared.imported()) if words.english() else shared
+        counted = count(row.starts_at, found.n, found.unit.value, calendar, ZoneInfo(folder.contract.timezone))
+        if counted.due != row.due_at:
+            return None
+        told = explain(counted, calendar)
+        told["days"] = [{**step, "name": weekday_name(step["weekday"])} for step in told["steps"]]
     told["rule"] = terms.number(found)
     told["basis"] = duty.statute if found.basis == "statute" and duty.statute else terms.basis(found.basis)
     told["from_what"] = [
@@ -70,7 +76,6 @@ def explained(folder: Folder, duty: Obligation, row: Occurrence, line: PlanLine 
         for name in anchors_of(folder, duty)
         if name
     ]
-    told["days"] = [{**step, "name": weekday_name(step["weekday"])} for step in told["steps"]]
     told["more"] = max(len(told["days"]) - DAYS, 0)
     told["days"] = told["days"][:DAYS]
     return told
@@ -120,7 +125,8 @@ def _data(data: dict[str, Any]) -> str:
         parts.append(_("责任：{who}").format(who=words.cause(cause)))
     if data.get("reason") == "calendar":
         parts.append(_("日历公布后重算"))
-    parts += [str(data[name]) for name in ("detail", "statement", "answer") if data.get(name)]
+    parts += [words.stored(str(data["detail"]))] if data.get("detail") else []
+    parts += [str(data[name]) for name in ("statement", "answer") if data.get(name)]
     return " · ".join(parts)
 
 
@@ -160,9 +166,9 @@ def facts(folder: Folder, row: Occurrence, event: TriggerEvent | None) -> list[t
             )
         )
     if row.detail:
-        out.append((_("说明"), row.detail))
+        out.append((_("说明"), words.stored(row.detail)))
     if row.why:
-        out.append((_("附注"), row.why))
+        out.append((_("附注"), words.stored(row.why)))
     return out
 
 

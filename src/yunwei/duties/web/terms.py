@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from yunwei.contract.schema import ApprovedPlan, Cadence, Deadline, Kind, Obligation, PlanLine
 from yunwei.duties.models import State
 from yunwei.ui import words
-from yunwei.ui.vocabulary import BASIS, EVERY, UNITS
+from yunwei.ui.vocabulary import BASIS, EVERY, amount
 
 KINDS = {
     Kind.LOOK: gettext_lazy("查看"),
@@ -45,7 +45,7 @@ def line_of(obligation: Obligation, plan: ApprovedPlan | None) -> PlanLine | Non
 
 def number(deadline: Deadline) -> str:
     """A deadline as it is said; at the event itself when it has no length."""
-    return str(UNITS[deadline.unit]).format(n=deadline.n) if deadline.n else _("事件当日")
+    return amount(deadline.n, deadline.unit) if deadline.n else _("事件当日")
 
 
 def cadence(found: Cadence) -> str:

@@ -125,7 +125,7 @@ def model(found: Finding, account: Any, now: datetime) -> dict[str, Any]:
     trend: Series | None = next((s for s in series.build(looks, since, until) if s.key == key), None)
     steps = _steps(found, sweeps, looks)
     tickets = findings.tickets_of([found.asset_id])
-    client = isinstance(account, Account) and account.party == "A"
+    client = isinstance(account, Account) and account.party == "A" and account.role not in service.OFFICERS
     return {
         "finding": found,
         "kind": kinds.kind(found.kind),

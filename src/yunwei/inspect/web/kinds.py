@@ -87,11 +87,10 @@ def size(told: str) -> str:
 
 
 def _round(n: float, base: int, units: tuple[str, ...]) -> str:
-    for unit in units[:-1]:
-        if n < base:
-            return f"{n:.4g} {unit}"
-        n /= base
-    return f"{n:.4g} {units[-1]}"
+    step = 0
+    while n >= base and step < len(units) - 1:
+        n, step = n / base, step + 1
+    return f"{n:.0f} {units[step]}" if n >= 100 else f"{n:.3g} {units[step]}"
 
 
 def family(code: str) -> int:

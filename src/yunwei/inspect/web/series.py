@@ -247,8 +247,9 @@ def said(o: Observation) -> str:
     if is_number(o):
         value = float(o.value or 0)
         if o.kind == "uptime" and o.unit == "s" and value >= 3600:
-            days, hours = divmod(int(value) // 3600, 24)
-            return _("{d} 天 {h} 小时").format(d=days, h=hours)
+            minutes = int(value) // 60
+            days, hours = minutes // 1440, minutes % 1440 // 60
+            return (_("{d} 天 {h} 小时") if days else _("{h} 小时 {m} 分")).format(d=days, h=hours, m=minutes % 60)
         return f"{figure(value)} {o.unit}".strip()
     return (o.raw or ("" if o.value is None else f"{o.value} {o.unit}".strip()) or "—")[:120]
 
