@@ -122,11 +122,19 @@ def test_an_export_is_what_the_filter_shows(monkeypatch: pytest.MonkeyPatch):
     assert [row[0] for row in book.active.iter_rows(min_row=2, values_only=True)] == expected
 
 
-@pytest.mark.parametrize("evil", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "evil", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "－1", "＠A1"]
+)
 def test_no_cell_of_an_export_is_a_formula(evil: str):
     Organisation.objects.create(code="x", name=evil, party="A")
     text = file_of(listing.export(of(), Organisation.objects.order_by("party", "-code"), "csv")).decode("utf-8-sig")
     assert list(csv.reader(io.StringIO(text, newline="")))[1][1] == f"'{evil}"
+
+
+def test_an_empty_cell_of_an_export_is_empty():
+    Organisation.objects.create(code="x", name="", party="A")
+    text = file_of(listing.export(of(), Organisation.objects.order_by("party", "-code"), "csv")).decode("utf-8-sig")
+    assert list(csv.reader(io.StringIO(text, newline="")))[1] == ["x", ""]
 
 
 def test_control_characters_do_not_break_a_workbook():

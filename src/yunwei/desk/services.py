@@ -119,7 +119,7 @@ def _kept(file: duties.File | None, where: str) -> Artifact | None:
         return None
     if not file.content:
         raise DeskError(_("附件是空的"), where=where)
-    return ledger.store(file.content, file.media_type)
+    return ledger.store(file.content, file.kind)
 
 
 def open_ticket(

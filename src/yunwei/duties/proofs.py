@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,10 @@ EXCUSABLE = UNSETTLED | {State.LATE}
 
 #: characters of a statement or an answer, of a note, of a file's name
 MOST, NOTE, NAME = 1000, 300, 120
+#: no clock of this contract starts before; the first years of the calendar are no moments in every zone
+EARLIEST = 2000
+UNKNOWN = "application/octet-stream"
+_KIND = re.compile(r"[\w.+-]+/[\w.+-]+(; charset=[\w-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,19 @@ class File:
 
     name: str
     content: bytes
-    media_type: str = "application/octet-stream"
+    media_type: str = UNKNOWN
 
     @property
     def shown(self) -> str:
-        """Its name as it is kept beside the evidence: no path, no NUL, the end (which tells its kind) always there."""
-        name = self.name.replace("\x00", "").replace("\\", "/").rpartition("/")[2]
+        """Its name as it is kept beside the evidence: no path, no control or direction mark (it reads as what it is), the
+        end (which tells its kind) always there."""
+        name = "".join(c for c in self.name if c.isprintable()).replace("\\", "/").rpartition("/")[2]
         return name if len(name) <= NAME else f"{name[: NAME - 21]}…{name[-20:]}"
+
+    @property
+    def kind(self) -> str:
+        """Its media type as the browser said it, where that is one; nothing here acts on it."""
+        return self.media_type if len(self.media_type) <= 100 and _KIND.fullmatch(self.media_type) else UNKNOWN
 
 
 def _business(by: Account) -> str:
@@ -60,7 +71,7 @@ def _business(by: Account) -> str:
 def _store(file: File | None, where: str) -> Artifact:
     if file is None or not file.content:
         raise DutyError(_("需要附上文件作为证明"), where=where)
-    return ledger.store(file.content, file.media_type)
+    return ledger.store(file.content, file.kind)
 
 
 def _said(text: str, where: str) -> str:
@@ -101,6 +112,8 @@ def record_event(
         raise DutyError(_("“{title}”由{side}登记").format(title=detail.title, side=detail.by), where=where)
     if at.tzinfo is None or at > now:
         raise DutyError(_("事件的时间须带时区，且不晚于现在"), where=kind)
+    if at.year < EARLIEST:
+        raise DutyError(_("事件的时间早于 {year} 年").format(year=EARLIEST), where=kind)
     note = _bounded(note, kind, NOTE)
     artifact = _store(file, kind) if detail.file or file is not None else None
     told = dict(subject or {})

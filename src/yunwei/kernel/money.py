@@ -39,17 +39,20 @@ def yuan(value: Decimal | int | str) -> Decimal:
         raise MoneyError(_("不是金额：{text}").format(text=value)) from e
     if not amount.is_finite():
         raise MoneyError(_("不是金额：{text}").format(text=value))
-    return amount.quantize(FEN, rounding=ROUND_HALF_UP)
+    try:
+        return amount.quantize(FEN, rounding=ROUND_HALF_UP)
+    except InvalidOperation as e:  # more digits than reckoning keeps
+        raise MoneyError(_("不是金额：{text}").format(text=str(value)[:40])) from e
 
 
 def parse_figures(text: str) -> Decimal:
     """An amount in figures as contracts write it: "2091800.00", "2,091,800.00 元", "¥2,091,800". Raises MoneyError."""
     match = _FIGURE.fullmatch(text.strip())
     if match is None:
-        raise MoneyError(_("不是金额：{text}").format(text=text))
+        raise MoneyError(_("不是金额：{text}").format(text=text[:40]))
     exact = Decimal(re.sub("[,，]", "", match[1]) + (match[2] or ""))
     if exact != yuan(exact):
-        raise MoneyError(_("金额不足一分：{text}").format(text=text))
+        raise MoneyError(_("金额不足一分：{text}").format(text=text[:40]))
     return yuan(exact)
 
 

@@ -84,8 +84,10 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",  # pages and files; it pads by a random length (BREACH), and CSRF tokens are masked
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "yunwei.ui.middleware.ContentSecurityPolicy",
+    "yunwei.ui.middleware.NotKept",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "yunwei.ui.middleware.ChosenLanguage",
+    "yunwei.ui.middleware.Readable",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

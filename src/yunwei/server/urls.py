@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.API.urls),
 ]
 
+handler400 = "yunwei.ui.errors.unreadable"
 handler403 = "yunwei.ui.errors.denied"
 handler404 = "yunwei.ui.errors.missing"
 handler500 = "yunwei.ui.errors.broken"

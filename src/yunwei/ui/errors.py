@@ -1,4 +1,4 @@
-"""What a person sees instead of a page: not allowed, not there, broken. Each says what it is and where to go on."""
+"""What a person sees instead of a page: not to be read, not allowed, not there, broken. Each says what it is and where to go on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from yunwei.ui.api import problem
 from yunwei.ui.context import page
+from yunwei.ui.middleware import API
+
+
+def unreadable(request: HttpRequest, exception: BaseException | None = None) -> HttpResponse:  # noqa: ARG001
+    """400: what came is no request to us: another host's name, a broken form, more than may be sent. Who asks is not yet
+    known here, and the answer says nothing of what was sent."""
+    if request.path.startswith(API):
+        return problem(request, 400, _("这个请求无法读取"))
+    context = {
+        "status": 400, "sentence": _("这个请求无法读取"), "hint": _("没有保存任何内容。请返回上一页，检查后再提交。"),
+        "language": getattr(request, "LANGUAGE_CODE", "zh-hans"),
+    }  # fmt: skip
+    return render(request, "told_plain.jinja", context, status=400)
 
 
 def denied(request: HttpRequest, exception: BaseException | None = None) -> HttpResponse:  # noqa: ARG001 - Django's call

@@ -13,7 +13,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +29,8 @@ PER_PAGE = 50
 #: rows fetched at once by an export
 CHUNK = 500
 XLSX_ROWS = 1_000_000
+#: how a text begins that a spreadsheet runs; some take the full-width forms that a Chinese keyboard gives, too
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +140,23 @@ def after(rows: QuerySet[Any], order: Sequence[str], cursor: str) -> QuerySet[An
             behind |= same & Q(**{f"{name}__{'lt' if down else 'gt'}": found})
             same &= Q(**{name: found})
         return rows.filter(behind)
-    except (ValueError, TypeError, UnicodeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:  # whatever somebody wrote in its place
         raise Http404 from error
 
 
 def _back(rows: QuerySet[Any], name: str, value: Any) -> Any:
+    """A value out of a cursor as its field has it. Raises ValueError or OverflowError for what no row holds, because a
+    database would refuse it only later, when the rows are read."""
     model: Any = rows.model
     parts = name.split("__")
     for part in parts[:-1]:
         model = model._meta.get_field(part).related_model  # noqa: SLF001 - Django's documented API
     kind = model._meta.get_field(parts[-1]).get_internal_type()  # noqa: SLF001 - Django's documented API
-    if not isinstance(value, (str, int, float)):
+    if not isinstance(value, (str, int)) or "\x00" in str(value):
         raise ValueError
+    str(value).encode()  # a lone surrogate has no bytes
     if kind == "DateTimeField":
-        return datetime.fromisoformat(str(value))
+        return datetime.fromisoformat(str(value)).astimezone(UTC)
     if kind == "DateField":
         return date.fromisoformat(str(value))
     return value
@@ -262,7 +267,7 @@ def _safe(value: Any) -> Any:
     if isinstance(value, (bool, int, float, Decimal)):
         return value
     text = str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _csv(listing: Listing, rows: QuerySet[Any] | list[Any]) -> Iterator[str]:

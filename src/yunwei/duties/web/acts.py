@@ -55,7 +55,10 @@ def act(request: HttpRequest, row: Occurrence, now: datetime) -> None:
 def _answer(name: str, row: Occurrence, by: Account, which: str, answer: str, now: datetime) -> None:
     """Answer a proof or a claim of this occurrence; what belongs to another one is not there."""
     model = Claim if name.startswith("claim") else ManualProof
-    if not which.isdecimal() or not model.objects.filter(pk=int(which), occurrence=row.pk).exists():
+    if (
+        not (which.isdecimal() and len(which) < 19)
+        or not model.objects.filter(pk=int(which), occurrence=row.pk).exists()
+    ):
         raise DutyError(_("没有这条记录"), where=row.key)
     yes = name.endswith("-yes")
     if model is Claim:
