@@ -13,7 +13,7 @@ from django.db import transaction
 from tests.ui import contract_scene
 from tests.ui.contract_scene import FILE
 from yunwei.accounts.models import Account
-from yunwei.assessment import explained, sheets
+from yunwei.assessment import explained, payments, sheets, waiting
 from yunwei.assessment.errors import AssessmentError
 from yunwei.assessment.models import Addition, Appeal, Sheet
 from yunwei.assets.models import Asset
@@ -258,3 +258,25 @@ def test_moving_a_row_to_exempt_by_a_claim_takes_its_line_off_the_open_sheet(mon
     with transaction.atomic():
         move(locked(row.pk), State.EXEMPT, now=MAY, actor="a_manager", data={})
     assert sheets.computed(APRIL).lost == before - 1
+
+
+def test_what_waits_is_told_to_the_side_that_it_waits_for(month: dict[str, Account]) -> None:
+    a, b = month["a_manager"], month["b_manager"]
+
+    def told(now: datetime) -> list[tuple[str, str]]:
+        return [(w.side, w.what) for w in waiting.waiting(folder(), now)]
+
+    assert told(datetime(2026, 4, 20, tzinfo=UTC)) == []
+    assert told(MAY) == [("A", "2026-04 待评分")]
+    sheets.score(APRIL, by=a, now=MAY)
+    assert told(MAY) == [("B", "2026-04 已评分，可申诉")]
+    line = line_of()
+    made = sheets.appeal(APRIL, line, statement="x", file=FILE, by=b, now=MAY)
+    assert ("A", f"2026-04 的申诉：{line}") in told(MAY)
+    sheets.decide(made.pk, grant=False, reason="x", by=a, now=MAY)
+    assert told(AFTER) == [("A", "2026-04 申诉期满，待定分")]
+    sheets.freeze(APRIL, by=a, now=AFTER)
+    assert told(AFTER) == [("B", "2026-04 待签认")]
+    sheets.answer(APRIL, sign=True, text="", by=b, now=AFTER)
+    payments.set_off(D(5), ground="x", file=FILE, by=a, now=AFTER)
+    assert told(AFTER) == [("B", "抵扣 ¥ 5.00")]

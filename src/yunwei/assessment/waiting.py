@@ -1,0 +1,86 @@
+"""What about the worth of the work waits for whom: a month to score or to sign, an appeal, a set-off, a closing document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models.functions import TruncMonth
+from django.utils.translation import gettext as _
+
+from yunwei.assessment import sheets
+from yunwei.assessment.models import Appeal, SetOff, Sheet, SheetState
+from yunwei.contract.models import Closing
+from yunwei.contract.schema import Folder
+from yunwei.duties.models import Occurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """One thing that waits: for which side, since when, in words, and the page where it is done (name, argument)."""
+
+    side: str
+    what: str
+    since: datetime
+    page: str
+    argument: str = ""
+
+
+def waiting(folder: Folder, now: datetime) -> list[Waits]:
+    """All of it, the oldest first; five statements whatever the size of the books."""
+    found = [*_months(folder, now), *_appeals(), *_set_offs(), *_closings()]
+    return sorted(found, key=lambda one: one.since)
+
+
+def _months(folder: Folder, now: datetime) -> list[Waits]:
+    if folder.rubric is None:
+        return []
+    known = {row.month: row for row in Sheet.objects.all()}
+    judged = {o for item in folder.rubric.items for o in item.obligations}
+    zone = ZoneInfo(folder.contract.timezone)
+    counted = {
+        f"{month:%Y-%m}"
+        for month in Occurrence.objects.filter(counts=True, obligation__in=judged)
+        .annotate(month=TruncMonth("due_at", tzinfo=zone))
+        .values_list("month", flat=True)
+        .distinct()
+        if month is not None
+    }
+    found = []
+    for month in sheets.months(folder):
+        _start, end = sheets.bounds(folder, month)
+        row = known.get(month.name)
+        if row is None and end <= now and month.name in counted:
+            found.append(Waits("A", _("{month} 待评分").format(month=month.name), end, "sheet", month.name))
+        elif row is not None and row.state == SheetState.SCORED and row.appeal_until < now:
+            text = _("{month} 申诉期满，待定分").format(month=month.name)
+            found.append(Waits("A", text, row.appeal_until, "sheet", month.name))
+        elif row is not None and row.state == SheetState.SCORED:
+            text = _("{month} 已评分，可申诉").format(month=month.name)
+            found.append(Waits("B", text, row.scored_at, "sheet", month.name))
+        elif row is not None and row.signed is None and row.frozen_at is not None:
+            found.append(Waits("B", _("{month} 待签认").format(month=month.name), row.frozen_at, "sheet", month.name))
+    return found
+
+
+def _appeals() -> list[Waits]:
+    rows = Appeal.objects.filter(decided_at__isnull=True).select_related("sheet")
+    return [
+        Waits("A", _("{month} 的申诉：{line}").format(month=r.sheet.month, line=r.line), r.appealed_at, "sheet", r.sheet.month)
+        for r in rows
+    ]  # fmt: skip
+
+
+def _set_offs() -> list[Waits]:
+    rows = SetOff.objects.filter(accepted__isnull=True)
+    return [Waits("B", _("抵扣 ¥ {amount:,.2f}").format(amount=r.amount), r.claimed_at, "payment") for r in rows]
+
+
+def _closings() -> list[Waits]:
+    rows = Closing.objects.filter(confirmed__isnull=True).select_related("proposed_by__organisation")
+    return [
+        Waits("A" if r.proposed_by.party == "B" else "B", _("了结文件：{title}").format(title=r.answer["document"]["title"]),
+              r.proposed_at, "open-item", r.item)
+        for r in rows
+    ]  # fmt: skip
