@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, OuterRef, Subquery, Window
+from django.db.models import Case, Count, OuterRef, Subquery, When, Window
 
 from yunwei.charts.svg import Slice
 from yunwei.desk.models import Ticket, TicketKind, TicketState
@@ -153,15 +153,17 @@ class Fault:
     number: str  # of its ticket
     ticket: str
     evidence: int | None
+    fresh: bool  # first seen today
 
 
 def faults(now: datetime, zone: ZoneInfo) -> tuple[list[Fault], int]:
-    """Open findings, the worst and newest first, and how many there are in all. Two queries."""
+    """Open findings and how many there are in all: what is new today first, then the worst and newest. Two queries."""
+    day = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     found = list(
         Finding.objects.filter(closed_at__isnull=True)
         .select_related("asset")
         .annotate(all=Window(Count("id")))
-        .order_by("severity", "-opened_at", "id")[:FAULTS]
+        .order_by(Case(When(opened_at__gte=day, then=0), default=1), "severity", "-opened_at", "id")[:FAULTS]
     )
     tickets = {
         (asset, component): (number, f"{number} {TicketState(state).label}")
@@ -178,6 +180,7 @@ def faults(now: datetime, zone: ZoneInfo) -> tuple[list[Fault], int]:
             words.finding(f),
             *tickets.get((f.asset_id, f.component), ("", "")),
             f.evidence,
+            f.opened_at >= day,
         )
         for f in found
     ]

@@ -22,7 +22,7 @@ from yunwei.duties.proofs import manual
 from yunwei.duties.queries import OPEN, overdue
 from yunwei.duties.web import terms, year
 from yunwei.duties.web.obligations import plan_now
-from yunwei.duties.web.pending import answering_claim, answering_proof, side_of, waiting
+from yunwei.duties.web.pending import answering_claim, answering_proof, filed, side_of, waiting
 from yunwei.duties.web.standing import NOTHING, Standing, never_due, standings
 from yunwei.ledger.models import Entry
 from yunwei.runs.procedure import registry
@@ -284,6 +284,7 @@ def obligation(request: HttpRequest, code: str) -> HttpResponseBase:
         "heat": year.heat(folder, plan, now, zone, code),
         "waiting": open_,
         "numbers": numbers_of([*open_.proofs, *open_.claims, *open_.disputes]),
+        "filed": filed([*open_.proofs, *open_.claims, *open_.disputes]),
         "side": side_of(request.user),
         "answering_proof": answering_proof,
         "answering_claim": answering_claim,

@@ -26,7 +26,7 @@ from yunwei.duties.proofs import EXCUSABLE, UNSETTLED, manual
 from yunwei.duties.schedule import anchors_of, count
 from yunwei.duties.web import acts, terms
 from yunwei.duties.web.obligation import due, duty_of, late, numbers_of, period_name, state_cell
-from yunwei.duties.web.pending import answering_claim, answering_proof, may_state, side_of
+from yunwei.duties.web.pending import answering_claim, answering_proof, filed, may_state, side_of
 from yunwei.kernel.calendar import Calendar
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.explain import explain, weekday_name
@@ -244,6 +244,7 @@ def model(request: HttpRequest, row: Occurrence, problem: str) -> dict[str, Any]
         "tickets": list(Ticket.objects.filter(event=event).order_by("id")[:5]) if event else [],
         "history": history(row),
         "numbers": numbers_of([row, *parts]),
+        "filed": filed(parts),
         "offers": offers(request.user, duty, row),
         "side": side_of(request.user),
         "problem": problem,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from yunwei.accounts.models import Account, PartyOf
 from yunwei.contract.schema import Obligation
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence
 from yunwei.duties.proofs import OFFICERS, PARTIES
+from yunwei.ledger.models import Entry
 
 BOTH = ("A", "B")
 
@@ -73,3 +75,15 @@ def may_state(account: object, row: Occurrence) -> bool:
     """Whether this account's side owes the occurrence, so that it may prove or claim."""
     side = side_of(account)
     return bool(side) and side in row.owes and PartyOf(side) in PARTIES
+
+
+def filed(parts: Iterable[ManualProof | Claim]) -> dict[str, int]:
+    """The number of the record that a file came with, by its commitment: who has to answer opens it there. `evidence` of a
+    part is its newest record, the answer. At most one statement."""
+    keys = {part.occurrence.key for part in parts if part.artifact}
+    if not keys:
+        return {}
+    came = Entry.objects.filter(
+        intake__subject__in=keys, intake__kind__in=("duties.proof.stated", "duties.claim.made")
+    ).values_list("seq", "intake__body")
+    return {one["commitment"]: seq for seq, body in came for one in json.loads(bytes(body)).get("artifacts", ())}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from yunwei.duties.web import events, obligation, obligations, occurrence, screen, today
+from yunwei.duties.web import events, obligation, obligations, occurrence, occurrences, screen, today
 from yunwei.ui.pages import EVERYONE, READERS, Menu, Page
 
 HOUSE = "M4 11 12 4l8 7v9h-5v-6H9v6H4z"
@@ -22,6 +22,7 @@ PAGES = [
         "obligations", "obligations", obligations.obligations, READERS, Menu("contract", _("条款与义务"), BOOK, 10, "o")
     ),
     Page("obligations/<str:code>", "obligation", obligation.obligation, READERS),
+    Page("occurrences", "occurrences", occurrences.occurrences, READERS),
     Page("occurrences/<int:pk>", "occurrence", occurrence.occurrence, READERS),
     Page("triggers", "triggers", events.events, READERS, Menu("contract", _("触发事件"), FLAG, 40)),
 ]
