@@ -224,6 +224,10 @@ def test_people_report_findings_and_who_was_first_stays_first(site: Site):
     assert second.origin == "client"
     with pytest.raises(findings.FindingError):
         findings.close(first, by=site.vendor, now=site.clock.now(), reason="好了")
+    site.client.role = "auditor"  # of the client's side, and still no part of the business
+    with pytest.raises(findings.FindingError):
+        findings.close(first, by=site.client, now=site.clock.now(), reason="审计认为已好")
+    site.client.role = "a_manager"
     assert findings.close(first, by=site.client, now=site.clock.now(), reason="已更换").phase == "closed"
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
+from datetime import UTC, datetime
+from unittest.mock import patch
 
 import pytest
 from django.test import Client
 from django.urls import get_resolver
 
 from yunwei.accounts.models import Account
+from yunwei.ui import context
 from yunwei.ui.middleware import POLICY
 from yunwei.ui.pages import OPEN, REGISTRY
 
@@ -102,3 +107,28 @@ def test_the_policy_lets_nothing_in_line_and_nothing_from_elsewhere():
     assert (rules["base-uri"], rules["form-action"]) == ("'none'", "'self'")
     assert "unsafe" not in POLICY
     assert "*" not in POLICY
+
+
+def test_an_error_leaves_its_trace_on_standard_error(people, monkeypatch):
+    client = Client(raise_request_exception=False)
+    client.force_login(people["b_engineer"])
+    logger = logging.getLogger("django.request")
+    handlers = [h for h in logger.handlers if isinstance(h, logging.StreamHandler)]
+    assert handlers, "without one Django keeps quiet where DEBUG is off"
+    out = io.StringIO()
+    monkeypatch.setattr(handlers[0], "stream", out)
+    monkeypatch.setattr(context, "chain", lambda _at: 1 / 0)
+    assert client.get("/today").status_code == 500
+    assert "ZeroDivisionError" in out.getvalue()
+    assert "/today" in out.getvalue()
+
+
+def test_the_chain_in_the_header_is_of_now_whatever_moment_the_page_tells_of(people, rf):
+    """A page about last night's sweep must not say that the heads arrived when today's did not."""
+    asked: list[datetime] = []
+    request = rf.get("/today")
+    request.user = people["b_engineer"]
+    with patch.object(context, "chain", side_effect=lambda at: asked.append(at) or context.Chain(0, overdue=False)):
+        context.page(request, "base.jinja", {}, as_of=datetime(2020, 1, 1, tzinfo=UTC))
+    assert asked
+    assert asked[0].year != 2020

@@ -86,5 +86,5 @@ def page(
         "language": getattr(request, "LANGUAGE_CODE", "zh-hans"),
     }
     if not request.headers.get("HX-Request"):
-        frame |= {"menu": menu_of(request.user), "chain": chain(at), "search": pages.REGISTRY.get("search")}
+        frame |= {"menu": menu_of(request.user), "chain": chain(now()), "search": pages.REGISTRY.get("search")}
     return render(request, template, frame | contract_names() | context)
