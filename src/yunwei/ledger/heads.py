@@ -207,17 +207,30 @@ def _sheet(folder: Path, newest: Head, now: datetime, parties: sheet.Parties) ->
 
 
 def _readme(fingerprint: str) -> str:
-    return _(
-        "云维台账核验材料（只移交一次，与日后的证据包分开保管）\n\n"
-        "密钥指纹（SM3）：%(f)s\n请当面或电话核对一次。handover.html 是移交单：打印一页，双方盖章，各执一份。\n\n"
-        "一、用浏览器：双击 verify.html（可放在 U 盘里，断网可用），把证据包、key-fingerprint.txt、first-head.json 与留存的"
-        "签名头拖进去，按“开始核验”。\n需要 Chromium 86 以上内核（360、奇安信等浏览器请用极速模式）或 Firefox 91 以上；"
-        "页面不上传任何内容。\n\n"
-        "二、用 Python：\n核验证据包：python3 verify.py 证据包.zip --key-fingerprint %(f)s --first-head first-head.json\n"
-        "登记签名头：python3 verify.py witness add first-head.json 签名头目录 --store 目录 --key-fingerprint %(f)s\n"
-        "对照签名头：python3 verify.py witness check 证据包.zip --store 目录\n"
-        "暗测的承诺：python3 verify.py surprise --asset 设备编号 --at 2026-10-12T10:00:00 --what 做什么\n"
-        "（verify.html 里也能做）。只把 SM3 登记到平台，原文自己保存，揭示时交出。\n\n"
-        "两个核验程序查的是同一些东西，说的是同一些话；任选其一，也可以互相印证。\n"
-        "verify.py 只用 Python 3.8 以上的标准库，不联网，不运行证据包里的任何内容。\n"
-    ) % {"f": fingerprint}
+    lines = (
+        _("云维台账核验材料（只移交一次，与日后的证据包分开保管）"),
+        "",
+        _("密钥指纹（SM3）：%(f)s") % {"f": fingerprint},
+        _("请当面或电话核对一次。handover.html 是移交单：打印一页，双方盖章，各执一份。"),
+        "",
+        _("一、用浏览器"),
+        _(
+            "双击 verify.html（可放在 U 盘里，断网可用），把证据包、key-fingerprint.txt、first-head.json 与留存的签名头拖进去，按“开始核验”。"
+        ),
+        _("需要 Chromium 86 以上内核（360、奇安信等浏览器请用极速模式）或 Firefox 91 以上；页面不上传任何内容。"),
+        "",
+        _("二、用 Python"),
+        _("核验证据包：python3 verify.py 证据包.zip --key-fingerprint %(f)s --first-head first-head.json")
+        % {"f": fingerprint},
+        _("登记签名头：python3 verify.py witness add first-head.json 签名头目录 --store 目录 --key-fingerprint %(f)s")
+        % {"f": fingerprint},
+        _("对照签名头：python3 verify.py witness check 证据包.zip --store 目录"),
+        _("verify.py 只用 Python 3.8 以上的标准库，不联网，不运行证据包里的任何内容。"),
+        "",
+        _("三、暗测的承诺"),
+        _("python3 verify.py surprise --asset 设备编号 --at 2026-10-12T10:00:00 --what 做什么（verify.html 里也能做）"),
+        _("只把 SM3 登记到平台，原文自己保存，揭示时交出。"),
+        "",
+        _("两个核验程序查的是同一些东西，说的是同一些话；任选其一，也可以互相印证。"),
+    )
+    return "\n".join(lines) + "\n"
