@@ -55,6 +55,17 @@ def test_acts_are_refused_to_who_may_not_whatever_the_page_offers(as_: Any, peop
     assert Account.objects.get(pk=target.pk).is_active
 
 
+def test_a_locked_account_stands_in_the_title_and_can_be_found(as_: Any, people: People) -> None:
+    assert "已锁定" not in text(as_("secadmin").get("/people")).split("</h1>")[0]
+    for _try in range(5):
+        Client().post("/login", {"username": "b_manager", "password": "wrong"})
+    title = text(as_("secadmin").get("/people")).split("</h1>")[0]
+    assert "，1 个已锁定" in title, "the list says what it holds: one of them cannot log in"
+    found = text(as_("secadmin").get("/people?state=locked"))
+    assert f'data-href="/people/{people["b_manager"].pk}"' in found
+    assert f'data-href="/people/{people["a_manager"].pk}"' not in found
+
+
 def test_an_officer_does_nothing_about_the_own_account(as_: Any, people: People) -> None:
     for name in ("sysadmin", "secadmin"):
         for act in ("wake", "sleep", "role", "unlock", "password", "totp"):

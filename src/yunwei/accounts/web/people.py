@@ -34,7 +34,10 @@ MAY = READERS | OFFICERS
 WATCH = frozenset({Role.SYSADMIN, Role.SECADMIN, Role.AUDITOR})
 #: records of one account that its page shows
 SHOWN = 30
-STATES = {"awake": gettext_lazy("已启用"), "asleep": gettext_lazy("未启用"), "first": gettext_lazy("待改初始口令")}
+STATES = {
+    "awake": gettext_lazy("已启用"), "asleep": gettext_lazy("未启用"), "locked": gettext_lazy("已锁定"),
+    "first": gettext_lazy("待改初始口令"),
+}  # fmt: skip
 
 
 def who(request: HttpRequest) -> Account:
@@ -67,7 +70,15 @@ def _attach(rows: list[Any]) -> None:
         account.locked, account.totp = locked.get(account.username), account.pk in having
 
 
+def _locked() -> list[str]:
+    """The accounts in use whose names are locked now; two statements."""
+    names = list(Account.objects.filter(is_active=True).values_list("username", flat=True))
+    return list(throttle.locked_until(names, wall.now()))
+
+
 def _by_state(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    if text == "locked":
+        return rows.filter(is_active=True, username__in=_locked())
     return {
         "awake": rows.filter(is_active=True), "asleep": rows.filter(is_active=False),
         "first": rows.filter(is_active=True, must_change=True),
@@ -129,12 +140,17 @@ def _sentence(shown: Shown) -> Any:
     told = Account.objects.aggregate(all=Count("pk"), asleep=Count("pk", filter=Q(is_active=False)))
     if shown.chosen:
         return _("筛选出 {n} 个账号，共 {all} 个").format(n=shown.total, all=told["all"])
-    if not told["asleep"]:
-        return _("{n} 个账号，全部启用").format(n=told["all"])
-    return [
-        (_("{n} 个账号，{awake} 个启用，").format(n=told["all"], awake=told["all"] - told["asleep"]), ""),
-        (_("{n} 个未启用").format(n=told["asleep"]), "warn"),
-    ]
+    locked = len(_locked())
+    said: list[tuple[str, str]] = [(_("{n} 个账号，全部启用").format(n=told["all"]), "")]
+    if told["asleep"]:
+        awake = told["all"] - told["asleep"]
+        said = [
+            (_("{n} 个账号，{awake} 个启用，").format(n=told["all"], awake=awake), ""),
+            (_("{n} 个未启用").format(n=told["asleep"]), "warn"),
+        ]
+    if locked:
+        said.append((_("，{n} 个已锁定").format(n=locked), "bad"))
+    return said
 
 
 def people(request: HttpRequest) -> HttpResponseBase:
