@@ -11,6 +11,7 @@ from tests.ui import contract_scene as scene
 from tests.ui.test_contract_pages import at_the_day, counted, get  # noqa: F401 - a fixture
 from tests.ui.test_duties_pages import LIST, file, post
 from tests.ui.test_today import text_of
+from yunwei.contract.web import health
 from yunwei.duties.models import ManualProof, Occurrence, State
 from yunwei.duties.web import day, occurrences
 from yunwei.ledger import services as ledger
@@ -106,3 +107,13 @@ def test_who_has_to_answer_opens_the_file_also_after_the_answer(client: Client, 
     assert post(client, people["a_manager"], row, no).status_code == 302
     ledger.sequence(scene.NOW)
     assert found[0] in get(client, f"/occurrences/{row.pk}", people["a_manager"]), "the file came with the first record"
+
+
+def test_the_first_page_says_what_waits_for_the_reader_s_own_side(client: Client, people) -> None:
+    scene.play(people)
+    found = health.model(scene.NOW)["sides"]
+    assert found[0].answers, "the scene has a statement that 甲方 has not answered"
+    page = get(client, "/today", people["a_manager"])
+    assert f"等本方办理 · 待答复的举证、主张 {found[0].answers}" in text_of(page)
+    assert "等本方办理" not in get(client, "/today", people["b_engineer"]) or found[1].answers
+    assert "等本方办理" not in get(client, "/today", people["auditor"])

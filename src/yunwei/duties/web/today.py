@@ -16,8 +16,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from yunwei.contract import openitems, period, plans
+from yunwei.contract.models import PlanState, PlanVersion
 from yunwei.contract.schema import ApprovedPlan, Folder
 from yunwei.duties.web import day, looked, year
+from yunwei.duties.web.pending import side_of, waiting
 from yunwei.ledger import heads
 from yunwei.ledger.models import Entry, Head, HeadPush, Intake
 from yunwei.runs.services import workers_alive
@@ -99,7 +101,25 @@ def _open_items(folder: Folder) -> dict[str, Any]:
     }
 
 
-def model(now: datetime) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What waits for the reader's own side: statements of the other one to answer, plan versions to decide."""
+
+    answers: int
+    plans: int
+
+
+def turn_of(account: object, folder: Folder) -> Turn | None:
+    """The same figures as 合同健康 has; None for who takes no part in the business, or where nothing waits."""
+    side = side_of(account)
+    if not side:
+        return None
+    answers = waiting({o.id: o for o in folder.obligations}).by[side]
+    proposed = PlanVersion.objects.filter(state=PlanState.PROPOSED).count() if side == "A" else 0
+    return Turn(answers, proposed) if answers or proposed else None
+
+
+def model(now: datetime, account: object = None) -> dict[str, Any]:
     """Everything the page shows."""
     folder = contract_folder()
     zone = ZoneInfo(folder.contract.timezone)
@@ -123,6 +143,7 @@ def model(now: datetime) -> dict[str, Any]:
         "sentence": day.sentence(counts, sweep),
         "date_line": words.date_line(today, (today - span.start).days + 1, (span.end - span.start).days + 1),
         "plan": plan,
+        "turn": turn_of(account, folder),
         "counts": counts,
         "earlier_unproven": counts["unproven"] - counts["today_unproven"],
         "ring_slices": slices,
@@ -155,9 +176,9 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def today(request: HttpRequest) -> HttpResponse:
     """The page."""
-    return page(request, "duties/today.jinja", model(now_of_instance()), here="today")
+    return page(request, "duties/today.jinja", model(now_of_instance(), request.user), here="today")
 
 
 def body(request: HttpRequest) -> HttpResponse:
     """Its changing part, fetched again when something of it changed, under the same permission check."""
-    return page(request, "duties/today_body.jinja", model(now_of_instance()), here="today")
+    return page(request, "duties/today_body.jinja", model(now_of_instance(), request.user), here="today")
