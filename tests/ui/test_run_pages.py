@@ -28,7 +28,7 @@ from yunwei.assets.web import reading as reading_page
 from yunwei.desk.models import Ticket
 from yunwei.duties.models import Attempt, Occurrence
 from yunwei.inspect.models import DeviceSweep, Finding, PartRow
-from yunwei.inspect.observation import DeviceResult
+from yunwei.inspect.observation import DeviceResult, Observation, State
 from yunwei.inspect.web import finding as finding_page
 from yunwei.inspect.web import kinds, series
 from yunwei.inspect.web import sweep as sweep_page
@@ -36,6 +36,7 @@ from yunwei.kernel.verdict import Reason
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Artifact, Entry, Intake
 from yunwei.runs.models import Run
+from yunwei.ui import words
 
 pytestmark = pytest.mark.django_db
 BUDGETS = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text(encoding="utf-8"))
@@ -760,3 +761,19 @@ def test_a_fault_at_any_look_of_a_day_is_that_days_state():
 def test_every_kind_has_a_word_and_a_family():
     assert {kinds.family(code) for code in kinds.KINDS} == set(range(len(kinds.FAMILIES)))
     assert kinds.kind("never heard of") == "never heard of"
+
+
+def test_a_rollup_that_a_part_explains_is_not_called_absent() -> None:
+    """It is there and says Warning; the part that is the reason stands as the fault."""
+    seen = Observation(
+        "S",
+        "storage/RAID",
+        "rollup",
+        "RAID",
+        state=State.ABSENT,
+        raw="Warning/Enabled",
+        limit="explained by: disk/Drive 0",
+    )
+    assert series.word_of(seen) == "由部件引起"
+    assert words.limit(seen.limit) == "见 disk/Drive 0"
+    assert series.word_of(Observation("S", "cpu/CPU2", "state", "CPU 2", state=State.ABSENT)) == "不在位"

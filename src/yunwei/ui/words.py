@@ -192,8 +192,14 @@ def due(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     return clock if there.date() == now.astimezone(zone).date() else f"{there:%m-%d} {clock}"
 
 
+#: how a rollup names the part that explains it (inspect.vendor.observe)
+EXPLAINED = "explained by: "
+
+
 def limit(told: str) -> str:
     """A limit as people read it: whose it is, and where it warns. What has no figures is said as it is."""
+    if told.startswith(EXPLAINED):
+        return _("见 {part}").format(part=told.removeprefix(EXPLAINED))
     owner, colon, rest = told.partition(": ")
     if not colon or owner not in LIMITS:
         return told

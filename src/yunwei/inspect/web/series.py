@@ -134,6 +134,8 @@ def word_of(o: Observation) -> str:
     """The same in a word."""
     if is_control(o):
         return _("如期报出") if o.state in FAULTS else _("没有报出")
+    if o.state is State.ABSENT and o.limit.startswith(words.EXPLAINED):
+        return _("由部件引起")  # a rollup that one of its parts explains (vendor.observe): it is there, and no fault of its own
     return str(STATES[o.state])
 
 
