@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from decimal import Decimal
 
 import pytest
 
 from tests.reports.conftest import World
 from tests.reports.month import NOW
+from yunwei.assessment import sheets
 from yunwei.contract.schema import Owes
 from yunwei.desk.models import Ticket
 from yunwei.duties.models import Occurrence, State
 from yunwei.inspect.models import DeviceSweep, Finding
 from yunwei.kernel.canonical import canonical
 from yunwei.ledger.models import Entry, Head, Intake
-from yunwei.reports import figures, period
+from yunwei.reports import figures, outline_worth, period
 from yunwei.reports.evidence import ranges, said, span
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +171,20 @@ def test_evidence_numbers_in_few_letters() -> None:
     assert ranges([]) == "—"
     assert (said(5), said(0), said(None)) == ("№ 5", "待编号", "无证据")
     assert (span([9, 3, 3]), span([4]), span([None]), span([None, 0])) == ("№ 3…9", "№ 4", "无证据", "待编号")
+
+
+def test_a_monthly_report_tells_the_sheet_of_its_month_and_no_other_report_does(month: World, told: dict) -> None:
+    worth = told["assessment"]
+    assert worth["state"] == "trial"
+    assert worth["adopted"] is False
+    assert Decimal(worth["score"]) == Decimal(worth["full"]) - Decimal(worth["lost"])
+    assert Decimal(worth["lost"]) == sum(Decimal(i["lost"]) for i in worth["items"]) + sum(
+        Decimal(line["points"]) for line in worth["lines"] if line["key"].startswith("finding:")
+    )
+    sheet = sheets.computed(month.of.key)
+    assert [line["key"] for line in worth["lines"]] == [line.key for line in sheet.lines if line.points][:40]
+    section = outline_worth.assessment(worth)
+    assert section.title == "月度考核"
+    assert "只供参考" in str(section.blocks)
+    week = period.of(period.Kind.WEEKLY, month.of.first, month.of.zone)
+    assert figures.gather(week, NOW)["assessment"] is None

@@ -19,7 +19,7 @@ from yunwei.duties import sources
 from yunwei.duties.models import Register
 from yunwei.ledger import heads
 from yunwei.ledger.models import Artifact, Head, HeadPush, Intake
-from yunwei.reports import figures_desk, figures_duties, figures_looks, lines
+from yunwei.reports import figures_desk, figures_duties, figures_looks, figures_worth, lines
 from yunwei.reports.evidence import Numbers
 from yunwei.reports.period import Period, moment
 
@@ -66,6 +66,7 @@ def gather(of: Period, as_of: datetime) -> dict[str, JSON]:
     for part in collected:
         told |= part.data()
     told["lines"] = lines.data(of, as_of)
+    told["assessment"] = figures_worth.data(of)
     return told
 
 

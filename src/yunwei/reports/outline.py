@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from yunwei.charts import svg
 from yunwei.charts.svg import Slice
-from yunwei.reports import lines, outline_desk, outline_duties, outline_looks, outline_proof, say
+from yunwei.reports import lines, outline_desk, outline_duties, outline_looks, outline_proof, outline_worth, say
 from yunwei.reports.blocks import Block, Chart, Document, Fact, Note, Para, Section, Tile, Tiles, captioned, numbered
 from yunwei.reports.period import Kind, Period, parse
 from yunwei.ui import words
@@ -39,6 +39,7 @@ def document(
         outline_looks.findings(data, of),
         outline_desk.tickets(data, of),
         *lines.sections(data["lines"], of),
+        *([outline_worth.assessment(worth)] if (worth := data.get("assessment")) else []),
         outline_proof.contract(data, of),
         outline_proof.ledger(data, of),
     ]
