@@ -60,7 +60,12 @@ def _facts(account: Account, rules: Policy) -> list[tuple[Any, Any]]:
         (_("账号"), Markup('<span translate="no">{}</span>').format(account.username)),
         (_("姓名"), cells.name(account.display_name)),
         (_("角色"), account.get_role_display()),
-        (_("单位"), f"{account.organisation.name}（{account.organisation.get_party_display()}）"),
+        (
+            _("单位"),
+            _("{name}（{party}）").format(
+                name=account.organisation.name, party=account.organisation.get_party_display()
+            ),
+        ),
         (_("口令"), age),
     ]
 

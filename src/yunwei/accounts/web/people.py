@@ -182,7 +182,12 @@ def one(request: HttpRequest, pk: int, *, told: dict[str, Any] | None = None, st
 def _facts(account: Any, *, watching: bool) -> list[tuple[Any, Any]]:
     facts = [
         (_("账号"), cells.name(account.username)),
-        (_("单位"), f"{account.organisation.name}（{account.organisation.get_party_display()}）"),
+        (
+            _("单位"),
+            _("{name}（{party}）").format(
+                name=account.organisation.name, party=account.organisation.get_party_display()
+            ),
+        ),
         (_("角色"), account.get_role_display()),
         (_("状态"), cells.state(*_state(account))),
     ]
