@@ -46,6 +46,7 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(client: Client, people, chang
     response = client.post("/triggers", {k: v for k, v in form.items() if v is not None})
     assert response.status_code == 400
     assert words in response.content.decode()
+    assert f"{form['kind']}: " not in response.content.decode(), "an id of the folder is no word of people"
     assert not TriggerEvent.objects.exists()
     assert not Intake.objects.filter(kind="duties.event.recorded").exists()
 

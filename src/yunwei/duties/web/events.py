@@ -134,7 +134,8 @@ def events(request: HttpRequest) -> HttpResponseBase:
         try:
             _record(request, account, folder)
         except YunweiError as error:
-            context["problem"] = str(error)
+            # the form shows which event it is; its id is no word of people
+            context["problem"] = error.message if error.where == request.POST.get("kind", "") else str(error)
         else:
             return redirect("triggers")
     choices = [(e.id, title_of(e), e.file) for e in folder.event_details if account.party in e.by]
