@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.ledger.kit import NOW, VERIFY, check, claim, fill, first, run, write
 from tests.ledger.test_attacks import rewrite_everything
+from tests.ledger.twin import twin
 
 from yunwei.ledger import bundle, heads, keys, services
 from yunwei.ledger.errors import LedgerError
@@ -199,6 +200,35 @@ def test_the_handover_is_made_once_and_what_it_gives_checks_a_bundle(tmp_path, a
     assert witness(tmp_path, first_head, address) == (0, [])
 
 
+def test_heads_pushed_before_the_handover_are_continued_by_the_first_head(tmp_path, address):
+    """A kit handed over late, and everything given at once in any order: each head meets the one its proof starts from."""
+    for hour in range(4):
+        grow(2, hours=hour)
+    heads.handover(tmp_path / "given", NOW + timedelta(hours=4), "a_manager")
+    grow(2, hours=5)
+    assert witness(tmp_path, tmp_path / "given" / "first-head.json", *sorted(address.iterdir(), reverse=True)) == (
+        0,
+        [],
+    )
+    _code, said = run("witness", "check", write(tmp_path / "b.zip"), "--store", tmp_path / "store")
+    assert (said["ok"], said["linked_heads"]) == (True, 6)
+
+
+def test_the_page_fills_a_gap_among_the_kept_heads_with_the_bundle(tmp_path, address):
+    """verify.py asks for the missing files; a bundle that holds the loose head proves as much."""
+    for hour in range(4):
+        grow(2, hours=hour)
+    first_file, *_between, last_file = sorted(address.iterdir())
+    given = [(p.name, p.read_bytes()) for p in (last_file, first_file)]
+    alone = twin().check(None, keys.fingerprint(), given)
+    assert [f["code"] for f in alone["findings"]] == ["gap"]
+    with_bundle = twin().check(write(tmp_path / "b.zip").read_bytes(), keys.fingerprint(), given)
+    assert (with_bundle["findings"], with_bundle["heads"]["kept"]) == ([], 2)
+    rewrite_everything(3)
+    rewritten = twin().check(write(tmp_path / "b.zip").read_bytes(), keys.fingerprint(), given)
+    assert {f["code"] for f in rewritten["findings"]} & {"rewritten", "resigned"}
+
+
 #: hashlib without SM3, as where OpenSSL has none; then verify.py with the same arguments.
 NO_SM3 = """
 import hashlib, runpy, sys
@@ -283,6 +313,22 @@ def resaved(path: Path, change: dict[str, bytes], extra: dict[str, bytes] | None
             new.writestr(name, data)
     path.write_bytes(out.getvalue())
     return path
+
+
+def test_a_head_of_half_a_record_and_a_head_without_a_key_are_findings(tmp_path):
+    """Signed with the real key: 1.5 records would be compared with nothing, so it must not be taken for a head."""
+    fill(3)
+    newest = services.head()
+    assert newest is not None
+    given = json.loads(heads.head_file(newest, []))
+    body = given["body"].replace('"size":3', '"size":2.5')
+    half = {**given, "body": body, "signature": keys.signer().sign(body.encode()).hex()}
+    for facts in (half, {**given, "public": None}, {**given, "public": "04"}, {**given, "links": 5}):
+        (tmp_path / "head.json").write_text(json.dumps(facts))
+        code, said = run(
+            write(tmp_path / "b.zip"), "--key-fingerprint", keys.fingerprint(), "--first-head", tmp_path / "head.json"
+        )
+        assert (code, len(said["findings"])) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -189,12 +189,18 @@ def handover(folder: Path, now: datetime, actor: str, parties: sheet.Parties | N
             shutil.copyfile(path, folder / name)
         (folder / "key-fingerprint.txt").write_text(fingerprint + "\n", encoding="ascii")
         (folder / "README.txt").write_text(_readme(fingerprint), encoding="utf-8")
-        write_head(folder / "first-head.json", newest, [])
+        write_head(folder / "first-head.json", newest, _held())
         (folder / "handover.html").write_text(_sheet(folder, newest, now, parties or sheet.Parties()), encoding="utf-8")
     except OSError as e:
         raise LedgerError(_("移交文件写入失败：%(why)s") % {"why": e.strerror or e}, where=str(folder)) from e
     HeadPush.objects.create(address=f"{HANDOVER}{folder.name}"[:300], head=newest, at=now, ok=True)
     return {"folder": str(folder), "fingerprint": fingerprint, "size": newest.size, "number": newest.number}
+
+
+def _held() -> list[Head]:
+    """The newest head of each address: when heads were pushed before the handover, the first head must continue them."""
+    pushes = [last_push(address) for address in addresses()]
+    return [push.head for push in pushes if push is not None]
 
 
 def _sheet(folder: Path, newest: Head, now: datetime, parties: sheet.Parties) -> str:

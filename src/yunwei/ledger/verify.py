@@ -269,6 +269,14 @@ def whole(value: Any) -> int:
     return value
 
 
+def name_of(row: dict[str, Any]) -> str:
+    """The commitment by which an artifact goes."""
+    name = row["commitment"]
+    if not isinstance(name, str):
+        raise ValueError("not a text")
+    return name
+
+
 def hashes(texts: list[str]) -> list[bytes]:
     """A list of digests."""
     return [unhex(text) for text in texts]
@@ -451,7 +459,7 @@ class Check:
             raise Bad("malformed", "manifest.json", "记录范围不成立")
         self.key = key_of(self.manifest["key"], self.fingerprint)
         self.heads()
-        self.artifacts = {a["commitment"]: a for a in self.bundle.lines("artifacts.jsonl")}
+        self.artifacts = {name_of(a): a for a in self.bundle.lines("artifacts.jsonl")}
         self.redactions()
         self.entries()
 
@@ -521,7 +529,7 @@ class Check:
     def learn(self, seq: int, body: dict[str, Any]) -> None:
         """Remember what a redaction record allows."""
         if body.get("kind") == "ledger.redacted":
-            self.redacted[body["data"]["commitment"]] = seq
+            self.redacted[name_of(body["data"])] = seq
 
     def dated(self, seq: int, body: dict[str, Any]) -> None:
         """Count records that claim another time than the heads around them allow: entered long after the fact, or before.
@@ -569,7 +577,7 @@ class Check:
             if fold(extend(peaks, closing.size, self.newest.size, hashes(self.proofs["rest"]))) != self.newest.root:
                 self.note("inconsistent", self.newest.place, f"不是{closing.place}的延续", self.last + 1)
         except ValueError as e:
-            self.note("malformed", "proofs.json", str(e))
+            self.note("malformed", "proofs.json", f"无法读取（{e}）")
         self.facts.update(
             {"from": self.first, "to": self.last, "artifacts": len({a["commitment"] for _s, a in wanted})}
         )
@@ -610,7 +618,7 @@ class Check:
         present = {n[len("artifacts/") :] for n in self.bundle.names if n.startswith("artifacts/")}
         named, done = set(), set()
         for seq, said in wanted:
-            name = said["commitment"]
+            name = name_of(said)
             named.add(name)
             if name not in done:
                 done.add(name)
@@ -757,11 +765,23 @@ def files_of(paths: list[str]) -> Iterator[str]:
             yield str(path)
 
 
+def oldest_first(paths: Iterable[str]) -> list[str]:
+    """In the order of their numbers, so that each head meets the one from which its proof starts; unreadable ones lead."""
+
+    def number_of(path: str) -> int:
+        try:
+            return read_head(path).number
+        except Bad:
+            return 0
+
+    return sorted(paths, key=number_of)
+
+
 def witness_add(args: argparse.Namespace) -> Outcome:
     """`witness add`."""
     store, findings, counts = Store(args.store), [], {"new": 0, "known": 0}
     fingerprint = store.fingerprint(args.key_fingerprint)
-    for path in files_of(args.heads):
+    for path in oldest_first(files_of(args.heads)):
         try:
             counts[store.add(path, fingerprint)[0]] += 1
         except Bad as e:
