@@ -8,6 +8,11 @@ import pytest
 from django.conf import settings
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes is started first: at the end one worker would do it while the other has nothing left."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def instance_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The instance that all tests of this process stand on; its key signs the heads."""
