@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client, RequestFactory
 
-from tests.ui import every_page
+from tests.ui import every_page, scene
 from yunwei.accounts import tokens
 from yunwei.accounts.models import Account
 from yunwei.assets.models import Asset, Zone
@@ -127,3 +127,10 @@ def test_one_subscriber_of_ipv6_is_one_who_asks() -> None:
     assert asks("2001:db8:1:2::1") == asks("2001:db8:1:2:ffff::9"), "a /64 has as many addresses as it likes"
     assert asks("2001:db8:1:2::1") != asks("2001:db8:1:3::1")
     assert asks("192.0.2.1") != asks("192.0.2.2")
+
+
+def test_who_does_not_decide_on_plans_is_refused_by_the_page_itself(client: Client, people: dict[str, Account]) -> None:
+    scene.play(people, assets=1, occurrences=0)
+    for who in ("b_manager", "b_engineer", "auditor"):
+        client.force_login(people[who])
+        assert client.post("/plans/1", {"act": "refuse", "reason": "x"}).status_code == 403, who
