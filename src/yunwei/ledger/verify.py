@@ -263,8 +263,8 @@ def unhex(text: str, size: int = 32) -> bytes:
 
 
 def whole(value: Any) -> int:
-    """A number that is an integer: 1.5 records would be compared with nothing, and so pass."""
-    if type(value) is not int:
+    """An integer that every reader of JSON keeps exact: 1.5 records would be compared with nothing, and so pass."""
+    if type(value) is not int or abs(value) >= 1 << 53:
         raise ValueError("not a whole number")
     return value
 
