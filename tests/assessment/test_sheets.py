@@ -220,6 +220,9 @@ def test_an_addition_stays_inside_what_the_rubric_allows(month: dict[str, Accoun
     else:
         with pytest.raises(AssessmentError, match="每次至多"):
             sheets.add(APRIL, "criticised", points=D(points), text="市级通报", file=FILE, by=a, now=MAY)
+    for odd in ("NaN", "Infinity", "1.005", "1E+400"):
+        with pytest.raises(AssessmentError, match="不是分数"):
+            sheets.add(APRIL, "criticised", points=D(odd), text="x", file=FILE, by=a, now=MAY)
     with pytest.raises(AssessmentError, match="没有这一项"):
         sheets.add(APRIL, "nothing", points=D(1), text="x", file=FILE, by=a, now=MAY)
 

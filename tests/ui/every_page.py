@@ -26,7 +26,7 @@ from yunwei.ui.context import now
 from yunwei.ui.pages import REGISTRY, Page
 
 #: addresses that end the session or begin another one
-SKIPPED = ("login", "logout", "assess", "me-session")
+SKIPPED = ("login", "logout", "me-session")
 
 
 def pages() -> list[Page]:
@@ -80,7 +80,7 @@ def build(people: dict[str, Account]) -> dict[str, str]:
     return {
         "number": ticket.number, "entry": str(line.pk), "version": "1", "run_id": scene.RUN, "code": asset.code,
         "finding_id": str(Finding.objects.latest("id").pk), "pk": str(owed.pk), "commitment": line.artifact,
-        "kind": "monthly", "key": "2026-10", "seq": str(seq),
+        "kind": "monthly", "key": "2026-10", "seq": str(seq), "item_id": "sme",
     }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from yunwei.ledger.web import trail
 from yunwei.server.wsgi import application
 from yunwei.ui.context import now
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 
 def cursor(text: str) -> str:

@@ -254,7 +254,7 @@ def test_every_record_that_a_day_makes_has_a_word(people, at_the_day):
     [
         ("device: warn<=900 crit<=600", "设备阈值 ≤900 警告 ≤600 严重"),
         ("plan: warn>=80 crit>=90", "方案阈值 ≥80 警告 ≥90 严重"),
-        ("explained by: psu/1", "explained by: psu/1"),
+        ("explained by: psu/1", "见 psu/1"),
         ("", ""),
     ],
 )

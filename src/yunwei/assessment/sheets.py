@@ -353,6 +353,8 @@ def add(
     if known is None:
         hint = "、".join(h.id for h in rubric_of(folder).headings)
         raise AssessmentError(_("评分标准没有这一项"), where=heading, hint=hint)
+    if not points.is_finite() or abs(points) > 1000 or points != scoring.cents(points):
+        raise AssessmentError(_("不是分数：{text}").format(text=points), where=heading, hint="1.5")
     if points == 0 or (points > 0) != (known.most > 0) or abs(points) > abs(known.most):
         raise AssessmentError(_("这一项每次至多 {n} 分").format(n=known.most), where=heading)
     with transaction.atomic():

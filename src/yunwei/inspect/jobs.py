@@ -37,9 +37,7 @@ def chunks(codes: Sequence[str], size: int = CHUNK) -> list[dict[str, JSON]]:
     for zone, assets in sorted(zones.items()):
         # dealt out like cards: codes that sort together are of one kind, and kinds differ tenfold in what they cost
         shares = -(-len(assets) // share)
-        dealt += [
-            {"part": f"{zone}-{n:04d}", "zone": zone, "assets": sorted(assets)[n::shares]} for n in range(shares)
-        ]
+        dealt += [{"part": f"{zone}-{n:04d}", "zone": zone, "assets": sorted(assets)[n::shares]} for n in range(shares)]
     return dealt
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from yunwei.accounts.models import Account
 from yunwei.assessment import payments, sheets
 from yunwei.assessment.errors import AssessmentError
-from yunwei.duties.web.acts import file_of
+from yunwei.duties.web.acts import file_of, number_of
 from yunwei.duties.web.obligation import due
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.money import capitals, format_figures, parse_figures
@@ -47,10 +47,9 @@ def _act(request: HttpRequest, now: datetime) -> None:
         amount = parse_figures(given.get("amount", ""))
         payments.set_off(amount, ground=given.get("ground", ""), file=file_of(request), by=by, now=now)
     elif act in ("accept", "dispute"):
-        which = given.get("id", "")
-        if not which.isdecimal():
-            raise AssessmentError(_("没有这笔抵扣"), where=which[:20])
-        payments.answer(int(which), accept=act == "accept", text=given.get("text", ""), by=by, now=now)
+        payments.answer(
+            number_of(given.get("id", "")), accept=act == "accept", text=given.get("text", ""), by=by, now=now
+        )
     else:
         raise AssessmentError(_("没有这个操作"), where=act[:20])
 

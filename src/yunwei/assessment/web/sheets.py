@@ -19,7 +19,7 @@ from yunwei.assessment.errors import AssessmentError
 from yunwei.assessment.models import Appeal, SheetState
 from yunwei.duties import sources
 from yunwei.duties.models import Occurrence
-from yunwei.duties.web.acts import file_of
+from yunwei.duties.web.acts import file_of, number_of
 from yunwei.kernel.errors import YunweiError
 from yunwei.ledger import services as ledger
 from yunwei.ui import words
@@ -53,18 +53,18 @@ def months(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def month(request: HttpRequest, name: str) -> HttpResponse:
+def month(request: HttpRequest, key: str) -> HttpResponse:
     """One month's sheet; who may, acts on it here."""
     problem = ""
     if request.method == "POST":
         try:
-            _act(request, name, now_of_instance())
+            _act(request, key, now_of_instance())
         except YunweiError as error:
             problem = str(error)
         else:
-            return redirect("sheet", name)
+            return redirect("sheet", key)
     try:
-        told = explained.explain(name)
+        told = explained.explain(key)
     except AssessmentError as error:
         raise Http404 from error
     response = page(request, "assessment/month.jinja", _context(request, told, problem), here="assessment")
@@ -87,10 +87,10 @@ def _act(request: HttpRequest, name: str, now: datetime) -> None:
             said = given.get("statement", "")
             sheets.appeal(name, given.get("line", ""), statement=said, file=file_of(request), by=by, now=now)
         case "grant" | "refuse" as act:
-            which = given.get("id", "")
-            if not which.isdecimal() or not Appeal.objects.filter(pk=int(which), sheet__month=name).exists():
+            which = number_of(given.get("id", ""))
+            if not Appeal.objects.filter(pk=which, sheet__month=name).exists():
                 raise AssessmentError(_("没有这项申诉"), where=name)
-            sheets.decide(int(which), grant=act == "grant", reason=given.get("reason", ""), by=by, now=now)
+            sheets.decide(which, grant=act == "grant", reason=given.get("reason", ""), by=by, now=now)
         case "add":
             _add(request, by, name, now)
         case _:

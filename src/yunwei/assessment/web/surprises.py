@@ -14,6 +14,7 @@ from yunwei.assessment import surprise
 from yunwei.assessment.errors import AssessmentError
 from yunwei.assessment.models import Surprise
 from yunwei.duties.proofs import OFFICERS
+from yunwei.duties.web.acts import number_of
 from yunwei.kernel.errors import YunweiError
 from yunwei.ledger.models import Entry
 from yunwei.ui import words
@@ -57,11 +58,11 @@ def surprises(request: HttpRequest) -> HttpResponse:
 def _act(request: HttpRequest, now: datetime) -> None:
     by, given = request.user, request.POST
     assert isinstance(by, Account)  # noqa: S101 - the page is closed to everybody else
-    act, which = given.get("act", ""), given.get("id", "")
+    act = given.get("act", "")
     if act == "commit":
         surprise.commit(given.get("commitment", "").strip(), by=by, now=now)
-    elif act == "reveal" and which.isdecimal():
+    elif act == "reveal":
         # a form sends lines with CR LF; the words were hashed with LF
-        surprise.reveal(int(which), given.get("text", "").replace("\r\n", "\n"), by=by, now=now)
+        surprise.reveal(number_of(given.get("id", "")), given.get("text", "").replace("\r\n", "\n"), by=by, now=now)
     else:
         raise AssessmentError(_("没有这个操作"), where=act[:20])

@@ -13,7 +13,7 @@ DICE = "M4 4h16v16H4zM8.5 8.5h.01M15.5 15.5h.01M12 12h.01"
 
 PAGES = [
     Page("assessment", "assessment", sheets.months, READERS, Menu("contract", _("月度考核"), MARKS, 50, "k")),
-    Page("assessment/<str:name>", "sheet", sheets.month, READERS),
+    Page("assessment/<str:key>", "sheet", sheets.month, READERS),
     Page("payment", "payment", money.payment, READERS, Menu("contract", _("价款与付款"), COIN, 60)),
     Page("surprises", "surprises", surprises.surprises, READERS, Menu("contract", _("暗测"), DICE, 70)),
 ]

@@ -23,7 +23,7 @@ from yunwei.contract.schema import OpenItem, Rubric
 from yunwei.contract.web.health import Item
 from yunwei.duties import services as duties
 from yunwei.duties import sources
-from yunwei.duties.web.acts import MAX_FILE
+from yunwei.duties.web.acts import MAX_FILE, number_of
 from yunwei.ledger.models import Entry
 from yunwei.ui import words
 from yunwei.ui.context import contract_folder, page
@@ -31,10 +31,10 @@ from yunwei.ui.context import now as now_of_instance
 
 
 @require_http_methods(["GET", "POST"])
-def one(request: HttpRequest, name: str) -> HttpResponse:
+def one(request: HttpRequest, item_id: str) -> HttpResponse:
     """One open item; who binds a party acts on it here."""
     folder, problem = contract_folder(), ""
-    item = next((i for i in folder.open_items if i.id == name), None)
+    item = next((i for i in folder.open_items if i.id == item_id), None)
     if item is None:
         raise Http404
     if request.method == "POST":
@@ -43,7 +43,7 @@ def one(request: HttpRequest, name: str) -> HttpResponse:
         except ContractError as error:
             problem = str(error)
         else:
-            return redirect("open-item", name)
+            return redirect("open-item", item_id)
     response = page(request, "contract/openitem.jinja", _context(request, item, problem), here="contract")
     response.status_code = 400 if problem else 200
     return response
@@ -94,11 +94,11 @@ def _act(request: HttpRequest, item: OpenItem, now: datetime) -> None:
             rubric=_annex(request, Rubric) if item.blocks == RUBRIC else None,
         )  # fmt: skip
     elif act in ("confirm", "refuse"):
-        which = given.get("id", "")
-        if not which.isdecimal() or not Closing.objects.filter(pk=int(which), item=item.id).exists():
+        which = number_of(given.get("id", ""))
+        if not Closing.objects.filter(pk=which, item=item.id).exists():
             raise ContractError(_("没有这份文件"), where=item.id)
         closings.decide(
-            int(which), confirm=act == "confirm", by=by, now=now, reason=given.get("reason", ""), folder=folder,
+            which, confirm=act == "confirm", by=by, now=now, reason=given.get("reason", ""), folder=folder,
             directory=sources.contract_dir(),
         )  # fmt: skip
         duties.bring_up_to_date(now)

@@ -14,7 +14,7 @@ PAGES = [
     Page("contract", "contract", health.health, READERS, Menu("overview", _("合同健康"), SCALES, 20, "c")),
     Page("contract/body", "contract-body", health.body, READERS),
     Page("contract/clauses", "contract-clauses", clauses.clauses, READERS),
-    Page("open-items/<str:name>", "open-item", openitem.one, READERS),
+    Page("open-items/<str:item_id>", "open-item", openitem.one, READERS),
     Page("plans", "plans", plans.listed, READERS, Menu("contract", _("服务方案"), PAPERS, 20)),
     Page("plans/<int:version>", "plan", plans.one, READERS),
 ]

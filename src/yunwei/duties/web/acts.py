@@ -28,6 +28,11 @@ def file_of(request: HttpRequest) -> services.File | None:
     return services.File(str(upload.name), upload.read(), upload.content_type or "application/octet-stream")
 
 
+def number_of(text: str) -> int:
+    """The number of a row that a form sends; 0, which no row has, for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
 def act(request: HttpRequest, row: Occurrence, now: datetime) -> None:
     """Do what the form's button says, of this occurrence and no other. Raises DutyError with what is wrong."""
     by, given = request.user, request.POST

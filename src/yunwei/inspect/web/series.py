@@ -135,7 +135,7 @@ def word_of(o: Observation) -> str:
     if is_control(o):
         return _("如期报出") if o.state in FAULTS else _("没有报出")
     if o.state is State.ABSENT and o.limit.startswith(words.EXPLAINED):
-        return _("由部件引起")  # a rollup that one of its parts explains (vendor.observe): it is there, and no fault of its own
+        return _("由部件引起")  # a rollup that a part explains (vendor.observe): it is there, with no fault of its own
     return str(STATES[o.state])
 
 
