@@ -189,13 +189,40 @@ def test_the_diary_knows_its_contract_and_its_people():
     kinds = {e.id: e for e in folder.event_details}
     people = {name: org for name, _shown, _role, org in (*PEOPLE, *MORE)}
     pages = demo_diary.pages("any", SINCE, date(2027, 2, 28))
-    assert {"event", "ticket", "propose", "decide", "finding", "close_finding"} == {p.what for p in pages}
+    verbs = {
+        "event",
+        "ticket",
+        "propose",
+        "decide",
+        "finding",
+        "close_finding",
+        "lay_down",
+        "settle",
+        "commit",
+        "reveal",
+    }
+    assert verbs == {p.what for p in pages}
+    items = {item.id for item in folder.open_items}
     for page in pages:
         assert page.by in people
         if page.what == "event":
             side = "A" if page.by.startswith("a_") else "B"
             assert side in kinds[page.data["kind"]].by
+        if page.what in ("lay_down", "settle"):
+            assert page.data["item"] in items
     assert {*demo_diary.SERVICES.values(), *demo_diary.CRYPTO.values()} <= set(kinds)
+
+
+def test_what_the_client_commits_to_is_what_it_pulls_and_later_reveals():
+    pages = demo_diary.pages("any", SINCE, date(2027, 2, 28))
+    committed = [p for p in pages if p.what == "commit"]
+    pulled = [(s.code, s.start) for s in weather.PULLED]
+    assert [
+        (p.data["code"], weather.moment(date(2026, *p.data["pulled"][:2]), p.data["pulled"][2])) for p in committed
+    ] == pulled
+    assert [dict(p.data) for p in pages if p.what == "reveal"] == [dict(p.data) for p in committed]
+    for page, spell in zip(committed, weather.PULLED, strict=True):
+        assert page.at < spell.start
 
 
 def test_a_longer_diary_begins_like_a_shorter_one():
