@@ -179,7 +179,9 @@ def test_the_keyboard_reaches_the_text_and_the_theme(open_page):
 
 def test_paper_is_light(open_page):
     page = open_page().log_in()
+    page.wait_for_load_state()  # the script that hears keys is deferred
     page.keyboard.press("t")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     themes = page.evaluate(
         """() => { const seen = []; const now = () => seen.push(document.documentElement.dataset.theme); now();
           window.dispatchEvent(new Event('beforeprint')); now(); window.dispatchEvent(new Event('afterprint')); now();
