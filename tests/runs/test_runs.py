@@ -87,8 +87,17 @@ def test_a_run_goes_through_its_steps_and_ends():
     assert LOG == ["look:a", "look:b"]
 
 
+@pytest.fixture
+def at_once() -> Iterator[None]:
+    """An engine that does three chunks at once; its threads end with the test."""
+    inline = InlineEngine(ManualClock(NOW), slots=3)
+    engine.use(inline)
+    yield
+    inline.close()
+
+
+@pytest.mark.usefixtures("at_once")
 def test_chunks_at_once_give_the_same_results_in_the_same_order():
-    engine.use(InlineEngine(ManualClock(NOW), slots=3))
     codes = [f"a{i}" for i in range(7)]
     services.submit("look:S1:2026-11-25:1", "test.look", {"assets": codes}, {}, {}, now=NOW)
     run = Run.objects.get()
@@ -97,8 +106,8 @@ def test_chunks_at_once_give_the_same_results_in_the_same_order():
     assert sorted(RunResult.objects.values_list("part", flat=True)) == [f"part-{i}" for i in range(7)]
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_chunk_that_fails_beside_others_fails_the_run(monkeypatch: pytest.MonkeyPatch):
-    engine.use(InlineEngine(ManualClock(NOW), slots=3))
     real = services.take_in
 
     def take_in(run_id: str, part: str, *args: object, **more: object) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Barrier
 from typing import Any
+
+from django.db import connections
 
 from yunwei.kernel.clock import Clock
 from yunwei.runs import execute
@@ -74,9 +77,17 @@ class InlineEngine:
         return done
 
     def close(self) -> None:
-        """End the threads, and their connections with them."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        """End the threads; each closes its own connection first, which nobody else can do for it."""
+        if self._pool is None:
+            return
+        together = Barrier(self._slots)
+
+        def end() -> None:
+            together.wait()  # so that every thread does this once
+            connections.close_all()
+
+        wait([self._pool.submit(end) for _n in range(self._slots)])
+        self._pool.shutdown()
 
     def known(self, run_ids: list[str]) -> set[str]:
         return set(Run.objects.filter(pk__in=run_ids, ended_at__isnull=False).values_list("id", flat=True))
