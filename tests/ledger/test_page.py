@@ -45,6 +45,7 @@ def judge(page: Page, files: list[Path], fingerprint: str = "") -> str:
         expect(page.locator("#start")).to_be_enabled()
         if fingerprint:
             page.fill("#fingerprint", fingerprint)
+        page.evaluate("delete document.body.dataset.verdict")  # of the files before
         page.click("#start")
         page.wait_for_selector("body[data-verdict]")
         return page.inner_text("#title")
@@ -134,6 +135,7 @@ def test_a_folder_of_heads_is_compared_alone_and_with_a_bundle(tmp_path, page, s
         page.set_input_files("#folder", tmp_path / "kept")
         page.fill("#fingerprint", keys.fingerprint())
         expect(page.locator("#given")).to_contain_text("4 个签名头")
+        page.evaluate("delete document.body.dataset.verdict")  # of the files before
         page.click("#start")
         page.wait_for_selector("body[data-verdict]")
         return page.inner_text("#title")
