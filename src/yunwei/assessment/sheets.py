@@ -6,7 +6,6 @@ is recorded (合同 4.3.1, 5.1; the time to appeal is the rubric's). A frozen sh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -31,7 +30,7 @@ from yunwei.duties.schedule import count
 from yunwei.inspect.models import Finding
 from yunwei.kernel.canonical import canonical
 from yunwei.ledger import services as ledger
-from yunwei.ledger.models import Artifact, Entry
+from yunwei.ledger.models import Artifact
 
 JSON = Any
 #: who scores for 甲方 (standards §10: 项目负责人 scores, 分管领导 approves)
@@ -123,7 +122,7 @@ def outcomes(folder: Folder, rubric: Rubric, month: Month) -> list[scoring.Outco
         .prefetch_related("claims")
         .order_by("due_at", "obligation", "period")
     )
-    numbers = _numbers(row.evidence for row in rows)
+    numbers = ledger.numbers_of(row.evidence for row in rows)
     zone = ZoneInfo(folder.contract.timezone)
     return [_outcome(row, numbers.get(row.evidence or 0, 0), zone) for row in rows]
 
@@ -141,7 +140,7 @@ def faults(folder: Folder, month: Month) -> list[scoring.Fault]:
     """The faults that came to light in the month and how."""
     start, end = bounds(folder, month)
     rows = list(Finding.objects.filter(opened_at__gte=start, opened_at__lt=end).select_related("asset").order_by("id"))
-    numbers, zone = _numbers(row.evidence for row in rows), ZoneInfo(folder.contract.timezone)
+    numbers, zone = ledger.numbers_of(row.evidence for row in rows), ZoneInfo(folder.contract.timezone)
     return [
         scoring.Fault(
             f"finding:{row.pk}", row.origin, f"{row.asset.code} {row.name}",
@@ -156,7 +155,7 @@ def breaches(folder: Folder, rubric: Rubric, month: Month) -> list[scoring.Breac
     start, end = bounds(folder, month)
     kinds = [veto.event for veto in rubric.vetoes]
     rows = list(TriggerEvent.objects.filter(kind__in=kinds, at__gte=start, at__lt=end).order_by("id"))
-    numbers, zone = _numbers(row.evidence for row in rows), ZoneInfo(folder.contract.timezone)
+    numbers, zone = ledger.numbers_of(row.evidence for row in rows), ZoneInfo(folder.contract.timezone)
     return [
         scoring.Breach(
             f"event:{row.pk}", row.kind, row.note, row.at.astimezone(zone).date().isoformat(),
@@ -169,7 +168,7 @@ def breaches(folder: Folder, rubric: Rubric, month: Month) -> list[scoring.Breac
 def additions(name: str) -> list[scoring.Remark]:
     """What 甲方 added to a month by hand."""
     rows = list(Addition.objects.filter(month=name))
-    numbers = _numbers(row.evidence for row in rows)
+    numbers = ledger.numbers_of(row.evidence for row in rows)
     return [
         scoring.Remark(f"addition:{row.pk}", row.heading, row.text, row.points, numbers.get(row.evidence or 0, 0))
         for row in rows
@@ -178,15 +177,6 @@ def additions(name: str) -> list[scoring.Remark]:
 
 def _granted(name: str) -> frozenset[str]:
     return frozenset(Appeal.objects.filter(sheet__month=name, granted=True).values_list("line", flat=True))
-
-
-def _numbers(intakes: Iterable[int | None]) -> dict[int, int]:
-    ids = [pk for pk in intakes if pk]
-    found: dict[int, int] = {}
-    for start in range(0, len(ids), 500):
-        rows = Entry.objects.filter(intake_id__in=ids[start : start + 500])
-        found.update(rows.values_list("intake_id", "seq"))
-    return found
 
 
 # --- what the parties do ----------------------------------------------------------------------------------------------
@@ -293,7 +283,7 @@ def freeze(name: str, *, by: Account, now: datetime) -> Sheet:
         if row.appeals.filter(decided_at__isnull=True).exists():
             raise AssessmentError(_("还有申诉没有答复"), where=name)
         made = _frozen(row)
-        worse = made.lines and _worse(row, made)
+        worse = _worse(row, made)
         if worse:
             raise AssessmentError(
                 _("评分之后又有新的扣分：{lines}").format(lines="、".join(worse[:5])), where=name, hint=_("请重新评分")

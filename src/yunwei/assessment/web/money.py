@@ -17,7 +17,7 @@ from yunwei.duties.web.acts import file_of, number_of
 from yunwei.duties.web.obligation import due
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.money import capitals, format_figures, parse_figures
-from yunwei.ledger.models import Entry
+from yunwei.ledger import services as ledger
 from yunwei.ui import words
 from yunwei.ui.context import contract_folder, page
 from yunwei.ui.context import now as now_of_instance
@@ -58,7 +58,7 @@ def _context(request: HttpRequest, problem: str) -> dict[str, Any]:
     told, folder, by = payments.statement(), contract_folder(), request.user
     evidence = [p.occurrence.evidence for p in told.parts if p.occurrence and p.occurrence.evidence]
     evidence += [off.evidence for off in told.set_offs if off.evidence]
-    numbers = dict(Entry.objects.filter(intake_id__in=evidence).values_list("intake_id", "seq"))
+    numbers = ledger.numbers_of(evidence)
     role = by.role if isinstance(by, Account) else ""
     titles = {e.id: e.title_en if words.english() else e.title for e in folder.event_details}
     return {

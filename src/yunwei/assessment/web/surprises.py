@@ -16,7 +16,7 @@ from yunwei.assessment.models import Surprise
 from yunwei.duties.proofs import OFFICERS
 from yunwei.duties.web.acts import number_of
 from yunwei.kernel.errors import YunweiError
-from yunwei.ledger.models import Entry
+from yunwei.ledger import services as ledger
 from yunwei.ui import words
 from yunwei.ui.context import now as now_of_instance
 from yunwei.ui.context import page
@@ -34,9 +34,7 @@ def surprises(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("surprises")
     rows = list(Surprise.objects.select_related("asset", "committed_by"))
-    numbers = dict(
-        Entry.objects.filter(intake_id__in=[r.evidence for r in rows if r.evidence]).values_list("intake_id", "seq")
-    )
+    numbers = ledger.numbers_of(r.evidence for r in rows)
     missed = sum(r.revealed_at is not None and r.detected_at is None for r in rows)
     values: dict[str, tuple[object, str]] = {
         "n": (len(rows), "plain"), "found": (sum(r.detected_at is not None for r in rows), "plain"),

@@ -24,7 +24,7 @@ from yunwei.contract.web.health import Item
 from yunwei.duties import services as duties
 from yunwei.duties import sources
 from yunwei.duties.web.acts import MAX_FILE, number_of
-from yunwei.ledger.models import Entry
+from yunwei.ledger import services as ledger
 from yunwei.ui import words
 from yunwei.ui.context import contract_folder, page
 from yunwei.ui.context import now as now_of_instance
@@ -52,9 +52,7 @@ def one(request: HttpRequest, item_id: str) -> HttpResponse:
 def _context(request: HttpRequest, item: OpenItem, problem: str) -> dict[str, Any]:
     folder, by = contract_folder(), request.user
     rows = list(Closing.objects.filter(item=item.id).select_related("proposed_by__organisation", "decided_by"))
-    numbers = dict(
-        Entry.objects.filter(intake_id__in=[r.evidence for r in rows if r.evidence]).values_list("intake_id", "seq")
-    )
+    numbers = ledger.numbers_of(r.evidence for r in rows)
     still = openitems.is_open(folder, item)
     waiting = next((r for r in rows if r.confirmed is None), None)
     binds = isinstance(by, Account) and by.role in closings.SIGNERS.get(PartyOf(by.party), frozenset())
