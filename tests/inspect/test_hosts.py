@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -83,6 +86,26 @@ def test_this_machine_is_looked_at_without_ssh():
         ("service", "service"),
     } <= seen
     assert control_fired(result, {})
+
+
+def test_shares_side_by_side_each_look_at_this_machine():
+    """Two loops must not start a process in the same moment; a slow fork makes that moment long enough to be certain."""
+    slow = threading.Event()
+    slow.set()
+    os.register_at_fork(before=lambda: time.sleep(0.05) if slow.is_set() else None)  # cannot be taken back
+    job = Job("p", "r", "z", NOW, [Target("here", "local"), Target("control-local", "local", control=True)])
+    seen: list[Reason | None] = []
+
+    def share() -> None:
+        seen.extend(device.problem for device in run_job(job, ring(), clock=lambda: NOW).devices)
+
+    threads = [threading.Thread(target=share, daemon=True) for _n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)  # a loop whose start was refused may never end
+    slow.clear()
+    assert seen == [None] * 6
 
 
 @pytest.mark.component

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 import time
+from collections.abc import AsyncIterator
 
 from yunwei.inspect.collect.base import Look, Trouble
 from yunwei.inspect.collect.bundle import MAX_OUTPUT, bundle, parse
@@ -15,16 +17,31 @@ from yunwei.inspect.observation import DeviceResult
 from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
 
+#: uvloop refuses to start a process while another loop of this process starts one (shares run in threads side by side)
+_STARTING = threading.Lock()
+
+
+@contextlib.asynccontextmanager
+async def _turn() -> AsyncIterator[None]:
+    """This loop's turn to start a process; waits without blocking the loop, for its own coroutines queue here too."""
+    while not _STARTING.acquire(blocking=False):
+        await asyncio.sleep(0.002)
+    try:
+        yield
+    finally:
+        _STARTING.release()
+
 
 async def collect(look: Look) -> DeviceResult:
     """Run the bundle here; the whole process group ends with the budget."""
     asked = bundle("linux")
     started = time.time()
     try:
-        process = await asyncio.create_subprocess_exec(
-            "sh", "-s", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+        async with _turn():
+            process = await asyncio.create_subprocess_exec(
+                "sh", "-s", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
     except OSError as error:
         raise Trouble(Reason.NOT_SUPPORTED, _("本机不能执行检查脚本（{why}）").format(why=error.strerror)) from None
     stdin, stdout = process.stdin, process.stdout
