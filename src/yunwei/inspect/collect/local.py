@@ -24,7 +24,7 @@ _STARTING = threading.Lock()
 @contextlib.asynccontextmanager
 async def _turn() -> AsyncIterator[None]:
     """This loop's turn to start a process; waits without blocking the loop, for its own coroutines queue here too."""
-    while not _STARTING.acquire(blocking=False):
+    while not _STARTING.acquire(blocking=False):  # noqa: ASYNC110 - other loops hold it, no asyncio.Event reaches them
         await asyncio.sleep(0.002)
     try:
         yield
