@@ -196,14 +196,14 @@ def test_set_offs_are_the_client_s_and_answers_the_vendor_s(people: dict[str, Ac
     for amount in (D(0), D(-1), D("0.001")):
         with pytest.raises(AssessmentError, match="正数"):
             payments.set_off(amount, ground="x", file=FILE, by=a, now=INVOICE)
-    with pytest.raises(AssessmentError, match="写明理由"):
+    with pytest.raises(AssessmentError, match="写明情况或理由"):
         payments.set_off(D(1), ground=" ", file=FILE, by=a, now=INVOICE)
     with pytest.raises(AssessmentError, match="附上文件"):
         payments.set_off(D(1), ground="x", file=None, by=a, now=INVOICE)
     row = payments.set_off(D(1), ground="x", file=FILE, by=a, now=INVOICE)
     with pytest.raises(AssessmentError, match="乙方项目经理答复"):
         payments.answer(row.pk, accept=True, text="", by=a, now=INVOICE)
-    with pytest.raises(AssessmentError, match="写明理由"):
+    with pytest.raises(AssessmentError, match="写明情况或理由"):
         payments.answer(row.pk, accept=False, text="", by=b, now=INVOICE)
     payments.answer(row.pk, accept=True, text="", by=b, now=INVOICE)
     with pytest.raises(AssessmentError, match="已有答复"):

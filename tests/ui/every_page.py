@@ -18,7 +18,7 @@ from yunwei.desk import services as desk
 from yunwei.desk.models import Ticket
 from yunwei.duties import services as duties
 from yunwei.duties.models import ManualProof, Occurrence, State
-from yunwei.duties.proofs import File
+from yunwei.duties.papers import File
 from yunwei.inspect.models import Finding, PartRow
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Entry

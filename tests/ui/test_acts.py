@@ -14,7 +14,7 @@ from yunwei.accounts.models import Account
 from yunwei.assets.models import Asset, Zone
 from yunwei.desk import services as desk
 from yunwei.desk.models import Ticket
-from yunwei.duties.proofs import File
+from yunwei.duties.papers import File
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Intake
 from yunwei.ledger.web import verify

@@ -13,7 +13,7 @@ from tests.ui.test_contract_pages import at_the_day  # noqa: F401 - a fixture
 from yunwei.accounts.models import Account
 from yunwei.desk.models import Ticket
 from yunwei.duties.models import ManualProof, Occurrence, TriggerEvent
-from yunwei.duties.proofs import UNKNOWN, File
+from yunwei.duties.papers import UNKNOWN, File
 from yunwei.kernel.money import MoneyError, parse_figures, yuan
 from yunwei.ledger.models import Artifact, Intake
 

@@ -27,7 +27,7 @@ from yunwei.contract.closing import PRICE, READING, RUBRIC
 from yunwei.contract.schema import Event, Folder, Instalment, Kind
 from yunwei.duties import sources
 from yunwei.duties.models import Occurrence, State, TriggerEvent
-from yunwei.duties.proofs import File
+from yunwei.duties.papers import File, bounded, said, stored
 from yunwei.kernel.money import capitals, yuan
 from yunwei.ledger import services as ledger
 
@@ -188,20 +188,18 @@ def set_off(amount: Decimal, *, ground: str, file: File | None, by: Account, now
         raise AssessmentError(_("抵扣由甲方提出"), where=by.username)
     if amount <= 0 or amount != yuan(amount):
         raise AssessmentError(_("金额须为正数，至多到分"), where=str(amount))
-    said = _said(ground)
-    if file is None or not file.content:
-        raise AssessmentError(_("需要附上文件作为证明"), where=str(amount))
+    told = said(ground, str(amount), AssessmentError)
     with transaction.atomic():
-        artifact = ledger.store(file.content, file.media_type)
+        artifact = stored(file, str(amount), AssessmentError)
         row = SetOff.objects.create(
             amount=amount,
-            ground=said,
+            ground=told,
             artifact=artifact.commitment,
-            file_name=file.shown,
+            file_name=file.shown if file else "",
             claimed_by=by,
             claimed_at=now,
         )
-        data: dict[str, Any] = {"id": row.pk, "amount": str(amount), "ground": said}
+        data: dict[str, Any] = {"id": row.pk, "amount": str(amount), "ground": told}
         _record("claimed", row, data, by, now, (artifact,))
     return row
 
@@ -216,17 +214,12 @@ def answer(set_off_id: int, *, accept: bool, text: str, by: Account, now: dateti
             raise AssessmentError(_("没有这笔抵扣"), where=str(set_off_id))
         if row.accepted is not None:
             raise AssessmentError(_("这笔抵扣已有答复"), where=str(row.amount))
+        where = str(row.amount)
         row.accepted, row.answered_by, row.answered_at = accept, by, now
-        row.answer = text.strip()[:1000] if accept else _said(text)
+        row.answer = bounded(text.strip(), where, AssessmentError) if accept else said(text, where, AssessmentError)
         row.save(update_fields=["accepted", "answered_by", "answered_at", "answer"])
         _record("accepted" if accept else "disputed", row, {"id": row.pk, "answer": row.answer}, by, now, ())
     return row
-
-
-def _said(text: str) -> str:
-    if not text.strip() or len(text) > 1000 or "\x00" in text:
-        raise AssessmentError(_("需要写明理由，至多 1000 字"), where=text[:20])
-    return text.strip()
 
 
 def _record(

@@ -24,7 +24,7 @@ from yunwei.contract import period
 from yunwei.contract.schema import Folder, Rubric
 from yunwei.duties import sources
 from yunwei.duties.models import Occurrence, TriggerEvent
-from yunwei.duties.proofs import File
+from yunwei.duties.papers import NOTE, File, bounded, said, stored
 from yunwei.duties.queries import stated_in_time
 from yunwei.duties.schedule import count
 from yunwei.inspect.models import Finding
@@ -37,7 +37,6 @@ JSON = Any
 SCORERS = frozenset({Role.A_MANAGER, Role.A_LEADER})
 #: who speaks for 乙方 about a score
 DEFENDERS = frozenset({Role.B_MANAGER})
-MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +239,9 @@ def appeal(name: str, line: str, *, statement: str, file: File | None, by: Accou
             raise AssessmentError(_("这一行没有扣分，无从申诉"), where=line)
         if row.appeals.filter(line=line).exists():
             raise AssessmentError(_("这一行已经申诉过"), where=line)
-        artifact = _proof(file, line)
+        artifact = stored(file, line, AssessmentError)
         made = Appeal.objects.create(
-            sheet=row, line=line, round=row.round, statement=_said(statement, line), artifact=artifact.commitment,
+            sheet=row, line=line, round=row.round, statement=said(statement, line, AssessmentError), artifact=artifact.commitment,
             file_name=file.shown if file else "", appealed_by=by, appealed_at=now,
         )  # fmt: skip
         data = {"month": name, "id": made.pk, "line": line, "statement": made.statement}
@@ -260,7 +259,12 @@ def decide(appeal_id: int, *, grant: bool, reason: str, by: Account, now: dateti
         sheet = _open(row.sheet.month)
         if row.decided_at is not None:
             raise AssessmentError(_("这项申诉已有答复"), where=row.line)
-        row.granted, row.reason, row.decided_by, row.decided_at = grant, _said(reason, row.line), by, now
+        row.granted, row.reason, row.decided_by, row.decided_at = (
+            grant,
+            said(reason, row.line, AssessmentError),
+            by,
+            now,
+        )
         row.save(update_fields=["granted", "reason", "decided_by", "decided_at"])
         data = {"month": sheet.month, "id": row.pk, "line": row.line, "reason": row.reason}
         _note("assessment.appeal.granted" if grant else "assessment.appeal.refused", sheet, data, by, now, (), row)
@@ -322,7 +326,7 @@ def answer(name: str, *, sign: bool, text: str, by: Account, now: datetime) -> S
         if row.signed is not None:
             raise AssessmentError(_("这个月已有签认或拒签"), where=name)
         row.signed, row.answered_by, row.answered_at = sign, by, now
-        row.answer = _bounded(text, name) if sign else _said(text, name)
+        row.answer = bounded(text, name, AssessmentError) if sign else said(text, name, AssessmentError)
         _note("assessment.sheet.signed" if sign else "assessment.sheet.unsigned", row,
               {"month": name, "score": str(row.score), "answer": row.answer}, by, now)  # fmt: skip
         row.save()
@@ -350,9 +354,9 @@ def add(
     with transaction.atomic():
         if Sheet.objects.select_for_update().filter(month=name, state=SheetState.FROZEN).exists():
             raise AssessmentError(_("这个月已经定分，不再更改"), where=name)
-        artifact = _proof(file, heading)
+        artifact = stored(file, heading, AssessmentError)
         row = Addition.objects.create(
-            month=name, heading=heading, points=points, text=_said(text, heading)[:300], artifact=artifact.commitment,
+            month=name, heading=heading, points=points, text=said(text, heading, AssessmentError, NOTE), artifact=artifact.commitment,
             file_name=file.shown if file else "", added_by=by, added_at=now,
         )  # fmt: skip
         intake = ledger.record(
@@ -382,26 +386,6 @@ def _open(name: str) -> Sheet:
 
 def _line(row: Sheet, key: str) -> dict[str, JSON] | None:
     return next((line for line in row.body["lines"] if line["key"] == key), None)
-
-
-def _proof(file: File | None, where: str) -> Artifact:
-    if file is None or not file.content:
-        raise AssessmentError(_("需要附上文件作为证明"), where=where)
-    return ledger.store(file.content, file.media_type)
-
-
-def _said(text: str, where: str) -> str:
-    if not text.strip():
-        raise AssessmentError(_("需要写明情况或理由"), where=where)
-    return _bounded(text.strip(), where)
-
-
-def _bounded(text: str, where: str) -> str:
-    if len(text) > MOST or "\x00" in text:
-        raise AssessmentError(
-            _("文字过长或含有不可记录的字符；至多 {n} 字，更多请写入附件").format(n=MOST), where=where
-        )
-    return text
 
 
 def _local(moment: datetime) -> str:

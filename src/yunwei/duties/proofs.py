@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +15,7 @@ from yunwei.contract.schema import Kind, Obligation
 from yunwei.duties import sources
 from yunwei.duties.errors import DutyError
 from yunwei.duties.models import Cause, Claim, ClaimKind, ClaimState, ManualProof, Occurrence, State, TriggerEvent
+from yunwei.duties.papers import NOTE, File, bounded, said, stored
 from yunwei.duties.transitions import in_time, locked, move
 from yunwei.kernel.money import parse_figures
 from yunwei.ledger import services as ledger
@@ -32,33 +31,8 @@ UNSETTLED = frozenset({State.DUE, State.UNPROVEN, State.MISSED})
 EXCUSABLE = UNSETTLED | {State.LATE}
 
 
-#: characters of a statement or an answer, of a note, of a file's name
-MOST, NOTE, NAME = 1000, 300, 120
 #: no clock of this contract starts before; the first years of the calendar are no moments in every zone
 EARLIEST = 2000
-UNKNOWN = "application/octet-stream"
-_KIND = re.compile(r"[\w.+-]+/[\w.+-]+(; charset=[\w-]+)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that somebody brings: name, content, media type."""
-
-    name: str
-    content: bytes
-    media_type: str = UNKNOWN
-
-    @property
-    def shown(self) -> str:
-        """Its name as it is kept beside the evidence: no path, no control or direction mark (it reads as what it is), the
-        end (which tells its kind) always there."""
-        name = "".join(c for c in self.name if c.isprintable()).replace("\\", "/").rpartition("/")[2]
-        return name if len(name) <= NAME else f"{name[: NAME - 21]}…{name[-20:]}"
-
-    @property
-    def kind(self) -> str:
-        """Its media type as the browser said it, where that is one; nothing here acts on it."""
-        return self.media_type if len(self.media_type) <= 100 and _KIND.fullmatch(self.media_type) else UNKNOWN
 
 
 def _business(by: Account) -> str:
@@ -66,25 +40,6 @@ def _business(by: Account) -> str:
     if not by.is_active or by.role in OFFICERS or by.party not in PARTIES:
         raise DutyError(_("这个账号不代表合同的任何一方"), where=by.username)
     return by.party
-
-
-def _store(file: File | None, where: str) -> Artifact:
-    if file is None or not file.content:
-        raise DutyError(_("需要附上文件作为证明"), where=where)
-    return ledger.store(file.content, file.kind)
-
-
-def _said(text: str, where: str) -> str:
-    if not text.strip():
-        raise DutyError(_("需要写明情况或理由"), where=where)
-    return _bounded(text.strip(), where)
-
-
-def _bounded(text: str, where: str, most: int = MOST) -> str:
-    """The text, whole or not at all: what was said is evidence and is never cut."""
-    if len(text) > most or "\x00" in text:
-        raise DutyError(_("文字过长或含有不可记录的字符；至多 {n} 字，更多请写入附件").format(n=most), where=where)
-    return text
 
 
 # --- trigger events ---------------------------------------------------------------------------------------------------
@@ -114,8 +69,8 @@ def record_event(
         raise DutyError(_("事件的时间须带时区，且不晚于现在"), where=kind)
     if at.year < EARLIEST:
         raise DutyError(_("事件的时间早于 {year} 年").format(year=EARLIEST), where=kind)
-    note = _bounded(note, kind, NOTE)
-    artifact = _store(file, kind) if detail.file or file is not None else None
+    note = bounded(note, kind, most=NOTE)
+    artifact = stored(file, kind) if detail.file or file is not None else None
     told = dict(subject or {})
     why = _unequal(detail.instalment, told, kind) if detail.instalment else ""
     if "amount" in told:
@@ -197,13 +152,13 @@ def state_proof(occurrence_id: int, *, statement: str, file: File | None, by: Ac
             raise DutyError(_("这项履行已是“{state}”").format(state=row.get_state_display()), where=row.key)
         if row.kind == Kind.CONTINUOUS and row.due_at is not None and now < row.due_at:
             raise DutyError(_("持续性义务在本期结束之后才能举证"), where=row.key)
-        artifact = _store(file, row.key)
-        said = _said(statement, row.key)
+        artifact = stored(file, row.key)
+        told = said(statement, row.key)
         try:
             with transaction.atomic():
                 proof = ManualProof.objects.create(
                     occurrence=row,
-                    statement=said,
+                    statement=told,
                     artifact=artifact.commitment,
                     file_name=file.shown if file else "",
                     stated_by=by,
@@ -211,7 +166,7 @@ def state_proof(occurrence_id: int, *, statement: str, file: File | None, by: Ac
                 )
         except IntegrityError as e:
             raise DutyError(_("已有一份举证待对方确认"), where=row.key) from e
-        _note("duties.proof.stated", proof, row, {"statement": said}, by, now, (artifact,))
+        _note("duties.proof.stated", proof, row, {"statement": told}, by, now, (artifact,))
     return proof
 
 
@@ -230,7 +185,7 @@ def answer_proof(proof_id: int, *, confirm: bool, by: Account, now: datetime, an
             raise DutyError(_("这份举证已有答复"), where=row.key)
         if _own(side, proof.stated_by, row) or side not in (duty.confirmed_by or "AB"):
             raise DutyError(_("举证由接受服务的一方确认，不能由本方人员确认"), where=row.key)
-        answer = _bounded(answer, row.key) if confirm else _said(answer, row.key)
+        answer = bounded(answer, row.key) if confirm else said(answer, row.key)
         proof.confirmed, proof.answer, proof.answered_by, proof.answered_at = confirm, answer, by, now
         proof.save(update_fields=["confirmed", "answer", "answered_by", "answered_at"])
         kind = "duties.proof.confirmed" if confirm else "duties.proof.refused"
@@ -254,7 +209,7 @@ def withdraw_proof(proof_id: int, *, by: Account, now: datetime, reason: str) ->
             raise DutyError(_("这份举证已有答复"), where=row.key)
         if side != proof.stated_by.party:
             raise DutyError(_("举证由提出的一方撤回"), where=row.key)
-        proof.confirmed, proof.answer, proof.answered_at = False, _said(reason, row.key), now
+        proof.confirmed, proof.answer, proof.answered_at = False, said(reason, row.key), now
         proof.save(update_fields=["confirmed", "answer", "answered_at"])
         _note("duties.proof.withdrawn", proof, row, {"answer": proof.answer}, by, now)
     return proof
@@ -349,8 +304,8 @@ def _claim(
         allowed = EXCUSABLE if kind is ClaimKind.EXEMPTION else frozenset({State.UNPROVEN})
         if row.state not in allowed:
             raise DutyError(_("“{state}”的履行不能这样主张").format(state=row.get_state_display()), where=row.key)
-        artifact = _store(file, row.key)
-        said = _said(statement, row.key)
+        artifact = stored(file, row.key)
+        told = said(statement, row.key)
         try:
             with transaction.atomic():
                 claim = Claim.objects.create(
@@ -358,7 +313,7 @@ def _claim(
                     kind=kind,
                     ground=ground,
                     cause=cause,
-                    statement=said,
+                    statement=told,
                     artifact=artifact.commitment,
                     file_name=file.shown if file else "",
                     claimed_by=by,
@@ -366,7 +321,7 @@ def _claim(
                 )
         except IntegrityError as e:
             raise DutyError(_("已有一项主张待对方答复"), where=row.key) from e
-        data = {"claim": kind.value, "ground": ground, "cause": cause, "grounds": list(clauses), "statement": said}
+        data = {"claim": kind.value, "ground": ground, "cause": cause, "grounds": list(clauses), "statement": told}
         _note("duties.claim.made", claim, row, data, by, now, (artifact,))
     return claim
 
@@ -383,7 +338,7 @@ def answer_claim(claim_id: int, *, accept: bool, by: Account, now: datetime, ans
             raise DutyError(_("主张由对方答复，不能由本方人员答复"), where=row.key)
         if accept and row.state == State.RUNNING:  # it settles by its own end: accepting now would change nothing
             raise DutyError(_("这项履行正在执行，结束之后再答复"), where=row.key)
-        answer = _bounded(answer, row.key) if accept else _said(answer, row.key)
+        answer = bounded(answer, row.key) if accept else said(answer, row.key)
         claim.state = ClaimState.ACCEPTED if accept else ClaimState.DISPUTED
         claim.answer, claim.answered_by, claim.answered_at = answer, by, now
         claim.save(update_fields=["state", "answer", "answered_by", "answered_at"])

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from yunwei.duties.books import bring_up_to_date
 from yunwei.duties.calendars import import_schedules
+from yunwei.duties.papers import File
 from yunwei.duties.proofs import (
-    File,
     answer_claim,
     answer_proof,
     claim_cause,
