@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.contract.conftest import CONTRACTS, Spoil
+from yunwei.contract import check_contract
 from yunwei.contract.check import check
+from yunwei.contract.check_contract import binds
+from yunwei.contract.findings import Findings
+from yunwei.contract.folder import load
 
 ROOM = Path(__file__).resolve().parents[2] / "src" / "yunwei" / "contract"
 PROCEDURES = {"hardware.inspect", "hardware.deep"}
@@ -86,6 +91,14 @@ FAULTS = [
     ("clause.same_as", CL, "same_as: 7.2.20", "same_as: 7.2.99", "same_as: 7.2.99"),
     ("clause.same_as", CL, "same_as: 7.2.20", "same_as: 9.1¶2", "same_as: 9.1¶2"),
     ("clause.no_obligation", OB, "clauses: [7.2.13]", "clauses: [7.2.14]", None),
+    ("clause.no_obligation", OB, "clauses: [14.2]", "clauses: [14.1]", None),
+    ("clause.no_remedy", CL, "    remedies:\n      - {kind: joint, against: B}\n", "", "- id: 1.4"),
+    ("remedy.kind", CL, "{kind: joint, against: B}", "{kind: blame, against: B}", "kind: blame"),
+    ("remedy.side", CL, "{kind: joint, against: B}", "{kind: joint, against: C}", "against: C"),
+    ("remedy.side", CL, "{kind: damages, against: B, obligations: [Q6]}", "{kind: damages, against: A, obligations: [Q6]}", "against: A, obligations: [Q6]"),
+    ("remedy.share", CL, "share: 30}", "share: 31}", "share: 31"),
+    ("obligation.unknown", CL, "against: B, obligations: [Q6]", "against: B, obligations: [Q66]", "Q66"),
+    ("obligation.no_title", OB, "title_en: \"Perform the rest during litigation\"", 'title_en: " "', "- id: F6"),
     ("open.owner", OI, "owner: A\n    blocks: document.cover_number", "owner: C\n    blocks: document.cover_number", "owner: C"),
     ("open.blocks", OI, "blocks: payment.price", "blocks: payment.price, payment.balance", "payment.price, "),
     ("open.blocks", OI, "blocks: payment.price", 'blocks: ""', 'blocks: ""'),
@@ -141,6 +154,35 @@ def test_fault_is_named_with_its_line(spoil: Spoil, code: str, file: str, old: s
         text = (folder / file).read_text(encoding="utf-8")
         line = text[: text.index(at)].count("\n") + len(at) - len(at.lstrip("\n")) + 1
         assert (file, line) in {(p.file, p.line) for p in problems}
+
+
+@pytest.mark.parametrize(
+    ("id_", "kinds", "more"),
+    [("9.8", "OB", ""), ("9.8", "OA", ""), ("9.8", "BAN", ""),
+     ("9.8", "PROC", "    figures:\n      - {n: 5, unit: working_day, of: x}\n"), ("9.8", "PROC", "    vague_words: [尽快]\n")],
+)  # fmt: skip
+def test_a_clause_that_puts_a_duty_on_somebody_needs_its_obligation(
+    spoil: Spoil, id_: str, kinds: str, more: str
+) -> None:
+    row = f"  - id: {id_}\n    kinds: [{kinds}]\n    who: AB\n    gist: x\n{more}"
+    folder = spoil(CL, "  - id: 15.1\n", row + "  - id: 15.1\n")
+    assert [(p.code, p.warning) for p in check(folder)] == [("clause.no_obligation", False)]
+
+
+def test_removing_any_obligation_that_alone_carries_a_clause_is_seen(tmp_path: Path) -> None:
+    """One obligation after the other is taken away; where it was the only one of a binding clause, that is a problem."""
+    whole = load(CONTRACTS / "qingpu-2026")
+    seen = 0
+    for duty in whole.obligations:
+        left = [o for o in whole.obligations if o.id != duty.id]
+        covered = {c for o in left for c in o.clauses}
+        alone = {c.id for c in whole.clauses if binds(c) and not {c.id, c.same_as} & covered}
+        findings = Findings(msgspec.structs.replace(whole, obligations=left))
+        check_contract.clauses(findings)
+        named = {p.message for p in findings.problems if p.code == "clause.no_obligation"}
+        assert len(named) == len(alone), duty.id
+        seen += bool(alone)
+    assert seen >= 30
 
 
 def test_two_confirmed_readings_that_overlap(spoil: Spoil) -> None:

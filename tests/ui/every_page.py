@@ -80,7 +80,7 @@ def build(people: dict[str, Account]) -> dict[str, str]:
     return {
         "number": ticket.number, "entry": str(line.pk), "version": "1", "run_id": scene.RUN, "code": asset.code,
         "finding_id": str(Finding.objects.latest("id").pk), "pk": str(owed.pk), "commitment": line.artifact,
-        "kind": "monthly", "key": "2026-10", "seq": str(seq), "item_id": "sme",
+        "kind": "monthly", "key": "2026-10", "seq": str(seq), "item_id": "sme", "clause": "7.2.13",
     }  # fmt: skip
 
 

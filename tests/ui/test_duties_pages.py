@@ -108,7 +108,7 @@ def test_an_obligation_says_who_owes_whom_what_and_what_it_is_worth(client: Clie
     said = text_of(get(client, "/obligations/S1.2", people["a_manager"]))
     assert "乙方负有，甲方接受并确认" in said
     assert "每日 18:00 前 服务方案第 1 版" in said
-    assert "待评分标准 3.5" in said, "no rubric is in hand: no number"
+    assert "评分标准是平台默认，双方没有签署：只供参考，不影响价款 3.5" in said, "no rubric is in hand"
     assert "已结 3 期，按期 1 、迟延 1 、未证明 0 、未履行 1 " in said
     assert "已查" in said, "the proof that waits"
     for code in ("R2", "A6"):

@@ -8,7 +8,7 @@ from itertools import combinations
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from yunwei.contract.findings import CLAUSES, CONTRACT, DOCUMENTS, OBLIGATIONS, OPEN_ITEMS, Findings, Rule
-from yunwei.contract.schema import Unit
+from yunwei.contract.schema import Clause, Unit
 from yunwei.kernel import money
 from yunwei.kernel.i18n import _
 
@@ -18,6 +18,9 @@ KINDS = frozenset(
 )  # fmt: skip
 #: kinds of a clause that put a duty on someone: such a clause needs an obligation
 DUTY_KINDS = frozenset({"OA", "OB", "BAN"})
+#: a figure in one of these is a time that somebody has to keep
+TIMES = frozenset({"working_day", "calendar_day", "hour", "minute"})
+REMEDIES = frozenset({"set_off", "damages", "penalty", "rework", "sanction", "terminate", "joint"})
 CAPABILITIES = frozenset(
     {"CT", "OBL", "SD", "INS", "MON", "VM", "NET", "SCAN", "BAK", "UPG", "CMP", "CRY", "STF", "QA", "ACC", "PAY",
      "DOC", "HND", "EVD", "SEC", "NTC", "CHG", "RSK", "SUB", "LEG"}
@@ -163,6 +166,38 @@ def documents(f: Findings) -> None:
         f.add(DOCUMENTS, ("rules",), "rule.general", _('没有一般规则（subject: "*"）'))
 
 
+def binds(clause: Clause) -> bool:
+    """Whether a clause puts a duty on somebody: by its kind, by a time that it states, or by a vague word in its place."""
+    times = any(figure.unit in TIMES for figure in clause.figures)
+    return bool(DUTY_KINDS & set(clause.kinds)) or bool(clause.who and (times or clause.vague_words))
+
+
+def remedies(f: Findings) -> None:
+    """What a breach costs: known words, a side that owes what is named, a share that stands in the clause."""
+    for index, clause in enumerate(f.folder.clauses):
+        if "LIAB" in clause.kinds and not clause.remedies:
+            hint = _("写 remedies：种类、对谁、哪些义务；义务页据此说明违反的代价")
+            f.warn(CLAUSES, ("clauses", index), "clause.no_remedy", _("责任条款没有写明后果"), hint)
+        for number, remedy in enumerate(clause.remedies):
+            at = ("clauses", index, "remedies", number)
+            if remedy.kind not in REMEDIES:
+                message = _("没有后果种类 {kind}").format(kind=remedy.kind)
+                f.add(CLAUSES, at, "remedy.kind", message, "、".join(sorted(REMEDIES)))
+            if remedy.against not in {"A", "B"}:
+                f.add(CLAUSES, at, "remedy.side", _("against 只能是 A 或 B"))
+            if remedy.share is not None and not any(
+                g.unit == "percent" and g.n == remedy.share for g in clause.figures
+            ):
+                f.add(CLAUSES, at, "remedy.share", _("条款里没有这个比例"), _("写进该条款的 figures"))
+            for name in remedy.obligations:
+                duty = f.obligations.get(name)
+                if duty is None:
+                    f.add(CLAUSES, at, "obligation.unknown", _("没有义务 {id}").format(id=name))
+                elif remedy.against not in duty.owes.value:
+                    message = _("{id} 不是{side}的义务").format(id=name, side=remedy.against)
+                    f.add(CLAUSES, at, "remedy.side", message)
+
+
 def clauses(f: Findings) -> None:
     """Known words only; a clause that binds someone has an obligation; `same_as` points at a real clause, one step."""
     covered = {clause for obligation in f.folder.obligations for clause in obligation.clauses}
@@ -188,7 +223,7 @@ def clauses(f: Findings) -> None:
             if target is None or target.id == clause.id or target.same_as:
                 message = _("same_as 指向的 {clause} 不是一条独立的条款").format(clause=clause.same_as)
                 f.add(CLAUSES, (*at, "same_as"), "clause.same_as", message)
-        if DUTY_KINDS & set(clause.kinds) and not {clause.id, clause.same_as} & covered:
+        if binds(clause) and not {clause.id, clause.same_as} & covered:
             message = _("条款 {clause} 课以义务，却没有一项义务引用它").format(clause=clause.id)
             f.add(CLAUSES, at, "clause.no_obligation", message, _("在 obligations.yaml 补上"))
 
@@ -208,4 +243,4 @@ def open_items(f: Findings) -> None:
             f.add(OPEN_ITEMS, (*at, "closed_by"), "open.closed_by", message)
 
 
-RULES: tuple[Rule, ...] = (duplicates, parties, amounts, periods, documents, clauses, open_items)
+RULES: tuple[Rule, ...] = (duplicates, parties, amounts, periods, documents, clauses, remedies, open_items)

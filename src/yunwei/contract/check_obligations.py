@@ -53,6 +53,14 @@ def references(f: Findings) -> None:
             f.add(OBLIGATIONS, (*at, "selector"), "selector.kind", message)
 
 
+def named(f: Findings) -> None:
+    """It says in both languages what is owed: a page without that answers nothing."""
+    for index, obligation in enumerate(f.folder.obligations):
+        if not obligation.title.strip() or not obligation.title_en.strip():
+            message = _("义务 {id} 没有写明欠的是什么").format(id=obligation.id)
+            f.add(OBLIGATIONS, ("obligations", index), "obligation.no_title", message)
+
+
 def proof(f: Findings) -> None:
     """Something proves it; manual proof is confirmed by the side that received the service, never by a colleague."""
     for index, obligation in enumerate(f.folder.obligations):
@@ -177,4 +185,4 @@ def procedures_known(f: Findings, known: Collection[str]) -> None:
             f.add(OBLIGATIONS, ("obligations", index, "procedure"), "procedure.unknown", message, hint)
 
 
-RULES: tuple[Rule, ...] = (events, references, proof, due, basis, payments)
+RULES: tuple[Rule, ...] = (events, references, named, proof, due, basis, payments)

@@ -101,6 +101,10 @@ def vetoes(f: Findings) -> None:
         f.event_known(RUBRIC, ("vetoes", index, "event"), veto.event)
         if veto.clause:
             f.clause_known(RUBRIC, ("vetoes", index, "clause"), veto.clause)
+        for name in veto.obligations:
+            if name not in f.obligations:
+                where = ("vetoes", index, "obligations")
+                f.add(RUBRIC, where, "obligation.unknown", _("没有义务 {id}").format(id=name))
         if not 0 <= veto.cap <= rubric.full:
             f.add(RUBRIC, ("vetoes", index, "cap"), "rubric.cap", _("否决后的上限应在 0 与满分之间"))
 

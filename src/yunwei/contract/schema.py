@@ -231,6 +231,18 @@ class Obligation(msgspec.Struct, frozen=True, omit_defaults=True):
     confirmed_by: str = ""  # of manual proof: A | B, the receiver, never a colleague; AB: who did not state it
     vague: str = ""  # the contract's vague word, if that is all it says
     written: bool = False  # consent or answer must be in writing
+class Remedy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a clause lets one side demand when the other breaks something; no amount that the clause does not state.
+
+    `kind`: set_off, damages, penalty, rework, sanction, terminate, joint (who answers beside the party itself).
+    """
+
+    kind: str
+    against: str  # A | B
+    obligations: list[str] = msgspec.field(default_factory=list)  # empty: everything that this side owes
+    share: Decimal | None = None  # per cent of the contract's price, where the clause states it
+
+
     statute: str = ""  # the law and article, when a number has basis "statute"
     instalment: str = ""  # PAY: the clock starts at the latest of its anchors, `trigger` among them
 
@@ -246,6 +258,7 @@ class OpenItem(msgspec.Struct, frozen=True, omit_defaults=True):
     blocks: str  # the one function it blocks, e.g. "payment.balance"
     why: str = ""
     default: str = ""  # what the platform does meanwhile
+    remedies: list[Remedy] = msgspec.field(default_factory=list)  # LIAB: what a breach costs
     closed_by: str = ""  # document id
 
 
@@ -389,6 +402,7 @@ class ApprovedPlan(msgspec.Struct, frozen=True):
     decided_at: datetime
     plan: Plan
 
+    obligations: list[str] = msgspec.field(default_factory=list)  # empty: those of the clause
 
 class Folder(msgspec.Struct, frozen=True):
     """A whole contract folder, loaded."""

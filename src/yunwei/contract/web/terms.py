@@ -23,6 +23,14 @@ CLAUSE_KINDS = {
     "TIME": gettext_lazy("期限"),
     "ATTR": gettext_lazy("要素"),
 }
+#: units of a figure that stands in a clause
+UNITS = {
+    "working_day": gettext_lazy("个工作日"), "calendar_day": gettext_lazy("日"), "hour": gettext_lazy("小时"),
+    "minute": gettext_lazy("分钟"), "year": gettext_lazy("年"), "month": gettext_lazy("月"), "week": gettext_lazy("周"),
+    "quarter": gettext_lazy("季"), "day": gettext_lazy("日"), "yuan": gettext_lazy("元"), "percent": "%",
+    "person": gettext_lazy("人"), "instalment": gettext_lazy("期"), "copy": gettext_lazy("份"), "piece": gettext_lazy("件"),
+    "hour_per_day": gettext_lazy("小时每日"), "day_per_week": gettext_lazy("日每周"),
+}  # fmt: skip
 RULES = {
     "rank": gettext_lazy("先列者优先，同层后签者优先"),
     "superior": gettext_lazy("以主管单位的要求为准"),

@@ -15,12 +15,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 from markupsafe import Markup
 
-from yunwei.contract import openitems
 from yunwei.contract.schema import ApprovedPlan, Folder, Obligation, Selector
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State, TriggerEvent
 from yunwei.duties.proofs import manual
 from yunwei.duties.queries import OPEN, overdue
-from yunwei.duties.web import terms, year
+from yunwei.duties.web import answers, terms, year
 from yunwei.duties.web.obligations import plan_now
 from yunwei.duties.web.pending import answering_claim, answering_proof, filed, side_of, waiting
 from yunwei.duties.web.standing import NOTHING, Standing, never_due, standings
@@ -225,18 +224,6 @@ def _none(duty: Obligation) -> str:
     return _("没有到期日") if never_due(duty) else _("按频次的末日") if not duty.trigger else _("合同与方案均无数字")
 
 
-def worth(folder: Folder) -> Any:
-    """What keeping it is worth: never a number before a rubric is in hand."""
-    item = openitems.blocked(folder, "assessment.rubric")
-    if item is None:
-        return _("尚未评分")
-    title = item.title_en if words.english() else item.title
-    target = f"{reverse('contract')}#i-{item.id}"
-    return Markup("{} <small>{} {}</small>").format(
-        _("待评分标准"), cells.clause(item.clause), cells.link(target, title)
-    )
-
-
 def title_of(duty: Obligation, standing: Standing) -> list[tuple[str, str]]:
     """The sentence: how it stands."""
     name = words.title(duty)
@@ -275,7 +262,8 @@ def obligation(request: HttpRequest, code: str) -> HttpResponseBase:
         "here": "obligations",
         "duty": duty,
         "standing": standing,
-        "facts": [*facts(folder, duty, plan), (_("值多少"), worth(folder))],
+        "answers": answers.answers(folder, duty, plan),
+        "facts": facts(folder, duty, plan),
         "clauses": [clauses[c] for c in duty.clauses if c in clauses],
         "statute": duty.statute,
         "plan": plan,
