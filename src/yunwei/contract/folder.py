@@ -35,6 +35,7 @@ from yunwei.contract.schema import (
     PriceStep,
     Rubric,
 )
+from yunwei.contract.year_end import YearEnd
 from yunwei.kernel.i18n import _
 
 #: libyaml's parser is ten times faster; both give nodes with line marks
@@ -91,9 +92,10 @@ FILES: dict[str, type[msgspec.Struct]] = {
     "plan.yaml": Plan,
     "rubric.yaml": Rubric,
     "closings.yaml": Closings,
+    "year_end.yaml": YearEnd,
 }
 #: a contract without a rubric is not scored; what both parties closed is written here by the platform (closings.py)
-OPTIONAL = frozenset({"rubric.yaml", "closings.yaml"})
+OPTIONAL = frozenset({"rubric.yaml", "closings.yaml", "year_end.yaml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ def read(directory: Path) -> Loaded:
             event_details=obligations.events,
             rubric=parts.get("rubric.yaml"),
             ranks=documents.ranks,
+            year_end=parts.get("year_end.yaml"),
         )
         if (closed := parts.get("closings.yaml")) is not None:
             loaded.folder = closing.apply(loaded.folder, closed.closings)

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from yunwei.contract.year_end import YearEnd
 from yunwei.kernel.shapes import learn
 
 
@@ -418,6 +419,7 @@ class Folder(msgspec.Struct, frozen=True):
     event_details: list[Event] = msgspec.field(default_factory=list)  # the same, with titles and who records them
     rubric: Rubric | None = None
     ranks: list[str] = msgspec.field(default_factory=list)  # clauses that give documents their rank, the first wins
+    year_end: YearEnd | None = None  # how acceptance and handover hang on the rest; without it there are none here
 
 
 learn(Folder, ApprovedPlan)
