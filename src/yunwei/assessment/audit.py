@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from yunwei.assessment import audit_year
 from yunwei.assessment.models import Addition, Appeal, SetOff, Sheet, Surprise
 from yunwei.gm import sm3
 from yunwei.kernel.canonical import canonical
@@ -137,4 +138,4 @@ class SetOffs:
             yield Difference(ROOM, f"set-off:{number}", "row", "—", said.kind, said.number)
 
 
-FOLDS = (Sheets, Surprises, SetOffs)
+FOLDS = (Sheets, Surprises, SetOffs, *audit_year.FOLDS)

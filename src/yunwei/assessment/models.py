@@ -1,4 +1,7 @@
-"""What the parties did about a month's score, and the client's surprise tests. What can be computed is not stored."""
+"""What the parties did about a month's score, and the client's surprise tests. What can be computed is not stored.
+
+What stands between the parties has its own module, `models_claims`, how a year ends has `models_year`; Django finds all of them here.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,27 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from yunwei.accounts.models import Account
+from yunwei.assessment.models_claims import Conflict, Demand, Majeure
+from yunwei.assessment.models_year import Acceptance, Handover, HandoverItem, Opinion, Order, Recheck
 from yunwei.assets.models import Asset
+
+__all__ = [
+    "Acceptance",
+    "Addition",
+    "Appeal",
+    "Conflict",
+    "Demand",
+    "Handover",
+    "HandoverItem",
+    "Majeure",
+    "Opinion",
+    "Order",
+    "Recheck",
+    "SetOff",
+    "Sheet",
+    "SheetState",
+    "Surprise",
+]
 
 
 class SheetState(models.TextChoices):
@@ -144,6 +167,7 @@ class SetOff(models.Model):
     """What 甲方 takes off a payment with a ground (合同 7.1.2: 第三方代为履行的费用). Disputed, it is shown and not counted."""
 
     amount = models.DecimalField(max_digits=14, decimal_places=2)
+    clause = models.CharField(max_length=20, blank=True, default="")  # that allows a set-off
     ground = models.CharField(max_length=1000)
     artifact = models.CharField(max_length=64)
     file_name = models.CharField(max_length=120)
