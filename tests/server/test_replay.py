@@ -200,6 +200,7 @@ def test_the_diary_knows_its_contract_and_its_people():
         "settle",
         "commit",
         "reveal",
+        "confirm_price",
     }
     assert verbs == {p.what for p in pages}
     items = {item.id for item in folder.open_items}

@@ -79,7 +79,13 @@ FIXED: tuple[Page, ...] = (
     on(10, 26, 10, "reveal", "a_manager", code="SRV-D-03", component="psu/PSU 1", pulled=(10, 20, 10.1)),
     on(11, 23, 10, "propose", "b_manager", change="pending", note="演示：拟将一台不间断电源移出基线"),
     event(2, 3, 15, "end_of_term", "a_manager", "演示：本年度运维工作结束", year=2027),
+    on(2, 15, 10, "lay_down", "b_manager", year=2027, item="requirement", rank="3.1", title="演示：补充协议二（考核评分标准）"),
+    on(2, 16, 15, "settle", "a_leader", year=2027, item="requirement"),
+    on(2, 17, 10, "lay_down", "a_manager", year=2027, item="price-formula", rank="3.1", title="演示：补充协议三（价款函数）"),
+    on(2, 19, 15, "settle", "b_manager", year=2027, item="price-formula"),
     event(2, 22, 15, "acceptance_passed", "a_manager", "演示：通过最终验收", year=2027),
+    on(2, 23, 10, "confirm_price", "a_leader", year=2027),
+    event(2, 24, 10, "invoice_received_balance", "a_manager", "演示：收到尾款等额发票", year=2027, amount=EQUAL),
 )  # fmt: skip
 
 QUESTIONS = ("咨询虚拟机扩容流程", "咨询备份保留时长", "咨询证书续期材料", "查询上月资源用量", "咨询政务外网接入步骤",

@@ -20,6 +20,7 @@ import msgspec
 from django.db.models import Exists, OuterRef, Q
 
 from yunwei.accounts.models import Account
+from yunwei.assessment import payments
 from yunwei.assets import identity
 from yunwei.assets.models import Asset
 from yunwei.cli import demo_worth
@@ -357,10 +358,10 @@ def _event(people: People, page: Page, now: datetime) -> None:
 
 
 def _instalment(kind: str) -> Decimal:
-    """What the contract says of the instalment that an invoice event belongs to."""
-    contract = sources.folder().contract
+    """What the instalment that an invoice event belongs to comes to: the contract's figure, or what the price leaves."""
     wanted = sources.event_detail(kind).instalment
-    return next(i.amount for i in contract.instalments if i.id == wanted)
+    part = next(p for p in payments.statement().parts if p.instalment.id == wanted)
+    return part.amount if part.amount is not None else part.instalment.amount
 
 
 def _ticket(people: People, page: Page, now: datetime) -> None:
@@ -442,6 +443,10 @@ def _settle(people: People, page: Page, now: datetime) -> None:
     demo_worth.settle(people.who(page.by), str(page.data["item"]), now)
 
 
+def _confirm_price(people: People, page: Page, now: datetime) -> None:
+    demo_worth.confirm_price(people.who(page.by), now)
+
+
 def _commit(people: People, page: Page, now: datetime) -> None:
     demo_worth.commit(people.who(page.by), people.seed, page.data, now)
 
@@ -456,5 +461,5 @@ CHANGES: Mapping[str, Callable[[Plan], Plan]] = {
 VERBS: Mapping[str, Callable[[People, Page, datetime], None]] = {
     "event": _event, "ticket": _ticket, "finding": _finding, "close_finding": _close_finding,
     "propose": _propose, "decide": _decide, "lay_down": _lay_down, "settle": _settle, "commit": _commit,
-    "reveal": _reveal,
+    "reveal": _reveal, "confirm_price": _confirm_price,
 }  # fmt: skip

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from yunwei.accounts.models import Account
-from yunwei.assessment import sheets, surprise
+from yunwei.assessment import payments, sheets, surprise
+from yunwei.assessment.errors import AssessmentError
 from yunwei.assessment.models import Sheet, SheetState, Surprise
 from yunwei.contract import closings
+from yunwei.contract.closing import PRICE, RUBRIC
 from yunwei.contract.models import Closing
+from yunwei.contract.schema import PriceStep
 from yunwei.duties import services as duties
 from yunwei.duties import sources
+from yunwei.duties.models import TriggerEvent
 from yunwei.gm import sm3
 from yunwei.kernel.errors import YunweiError
 from yunwei.lab.weather import moment
@@ -65,13 +70,22 @@ def _until_frozen(people: People, row: Sheet, a: Account, b: Account, now: datet
             people.tried("score", sheets.score, row.month, by=a, now=now)
 
 
+#: what the demo's parties agree on in the end: full price from 95 points, else the score's share (a published curve)
+CURVE = (PriceStep(Decimal(95), per_cent=Decimal(100)), PriceStep(Decimal(0), over=Decimal(100)))
+
+
 def lay_down(by: Account, data: Mapping[str, str], now: datetime) -> None:
-    """Lay a document down that closes an open item; once."""
+    """Lay a document down that closes an open item, with the answer that the item asks for; once."""
     if Closing.objects.filter(item=data["item"]).exists():
         return
     content = f"{data['title']}（演示文件）".encode()
     paper = closings.Paper(data["title"], data["rank"], now.date(), f"{data['title']}.txt", content)
-    closings.propose(sources.folder(), data["item"], paper, by=by, now=now, reading=data.get("reading", ""))
+    folder = sources.folder()
+    function = closings.item_of(folder, data["item"]).blocks
+    closings.propose(
+        folder, data["item"], paper, by=by, now=now, reading=data.get("reading", ""),
+        price=CURVE if function == PRICE else (), rubric=folder.rubric if function == RUBRIC else None,
+    )  # fmt: skip
 
 
 def settle(by: Account, item: str, now: datetime) -> None:
@@ -79,6 +93,22 @@ def settle(by: Account, item: str, now: datetime) -> None:
     row = Closing.objects.filter(item=item, confirmed__isnull=True).first()
     if row is not None:
         closings.decide(row.pk, confirm=True, by=by, now=now, folder=sources.folder(), directory=sources.contract_dir())
+
+
+def confirm_price(by: Account, now: datetime) -> None:
+    """The price that follows from the year's score and the agreed curve is confirmed with its figure; once.
+
+    Raises AssessmentError while something is missing, and says what.
+    """
+    if TriggerEvent.objects.filter(kind="price_confirmed").exists():
+        return
+    stand = payments.statement()
+    if stand.price is None:
+        raise AssessmentError("；".join(one.what for one in stand.missing))
+    note = f"演示：年度得分 {stand.score}，确认最终价款"
+    file = duties.File("价款确认书.txt", f"{note}\n（演示文件）\n".encode(), "text/plain; charset=utf-8")
+    amount = {"amount": str(stand.price)}
+    duties.record_event("price_confirmed", at=now, by=by, now=now, file=file, subject=amount, note=note)
 
 
 def commit(by: Account, seed: str, data: Mapping[str, JSON], now: datetime) -> None:
