@@ -258,7 +258,7 @@ def test_every_code_of_the_checker_has_a_test() -> None:
     tested = set(
         re.findall(
             r'"([a-z]+\.[a-z_]+)"',
-            "".join((Path(__file__).parent / f"test_{n}.py").read_text() for n in ("check", "folder", "rubric")),
+            "".join((Path(__file__).parent / f"test_{n}.py").read_text() for n in ("check", "dealings", "folder", "rubric")),
         )
     )
     assert codes - tested == set()

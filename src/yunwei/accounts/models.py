@@ -191,3 +191,90 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class StaffMember(models.Model):
+    """A person whom 乙方 puts on the contract: entered with proof of employment, confirmed by 甲方, in place from-to.
+
+    `code` stands for the person in the ledger, which holds no personal data. `taken_from` is whose place this person
+    took, `consent` the number of the prior consent to it; `demanded_at`: 甲方 does not accept this person any more.
+    """
+
+    code = models.CharField(max_length=20, unique=True)
+    name = models.CharField(max_length=40)
+    position = models.CharField(max_length=60)
+    key_person = models.BooleanField(default=False)
+    artifact = models.CharField(max_length=64)
+    file_name = models.CharField(max_length=120)
+    entered_by = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    entered_at = models.DateTimeField()
+    confirmed = models.BooleanField(null=True, blank=True)
+    answer = models.CharField(max_length=1000, blank=True)
+    answered_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    since = models.DateTimeField(null=True, blank=True)
+    until = models.DateTimeField(null=True, blank=True)
+    why_left = models.CharField(max_length=1000, blank=True)
+    taken_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="taken_by")
+    consent = models.BigIntegerField(null=True, blank=True)
+    demanded_at = models.DateTimeField(null=True, blank=True)
+    demanded_why = models.CharField(max_length=1000, blank=True)
+    evidence = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(until__isnull=True) | models.Q(since__isnull=False), name="staff_left_was_there"
+            )
+        ]
+        ordering = ("code",)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Certificate(models.Model):
+    """A certificate of a person, with the day it ends; no number of it is kept, the file says it."""
+
+    member = models.ForeignKey(StaffMember, on_delete=models.PROTECT, related_name="certificates")
+    title = models.CharField(max_length=120)
+    expires = models.DateField(null=True, blank=True)
+    artifact = models.CharField(max_length=64)
+    file_name = models.CharField(max_length=120)
+    added_by = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    added_at = models.DateTimeField()
+    evidence = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("member", "expires", "id")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Body(models.Model):
+    """A third party that 乙方 brings in: help, or one of the assessments; engaged only under a prior consent."""
+
+    code = models.CharField(max_length=20, unique=True)
+    name = models.CharField(max_length=120)
+    role = models.CharField(max_length=20)
+    artifact = models.CharField(max_length=64)
+    file_name = models.CharField(max_length=120)
+    entered_by = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    entered_at = models.DateTimeField()
+    engaged_at = models.DateTimeField(null=True, blank=True)
+    consent = models.BigIntegerField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    evidence = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(engaged_at__isnull=True) | models.Q(consent__isnull=False),
+                name="body_engaged_by_consent",
+            )
+        ]
+        ordering = ("code",)
+
+    def __str__(self) -> str:
+        return self.code

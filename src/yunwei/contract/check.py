@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from yunwei.contract import check_contract, check_obligations, check_plan, check_rubric, check_year_end
+from yunwei.contract import check_contract, check_dealings, check_obligations, check_plan, check_rubric, check_year_end
 from yunwei.contract.findings import Findings
 from yunwei.contract.folder import Problem, read
 
@@ -27,7 +27,7 @@ def check(directory: Path | str, *, known_procedures: Collection[str] | None = N
     if loaded.folder is None:
         return _ordered(loaded.problems)
     findings = Findings(loaded.folder, loaded)
-    for rule in (*check_contract.RULES, *check_obligations.RULES, *check_plan.RULES, *check_rubric.RULES, *check_year_end.RULES):
+    for rule in (*check_contract.RULES, *check_obligations.RULES, *check_plan.RULES, *check_rubric.RULES, *check_year_end.RULES, *check_dealings.RULES):
         rule(findings)
     if known_procedures is not None:
         check_obligations.procedures_known(findings, known_procedures)

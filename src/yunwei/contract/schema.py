@@ -116,6 +116,67 @@ class Money(msgspec.Struct, frozen=True, omit_defaults=True):
     currency: str = "CNY"
 
 
+class Way(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One way of delivering a document: it is served by one of `outcomes` (duties.notices.OUTCOMES), and by nothing else.
+
+    `needs`: the function that must not be blocked by an open item, by the side that receives (no fax number, no fax).
+    `basis` platform: our own, for what the contract lets people tell each other in any way.
+    """
+
+    id: str
+    title: str
+    title_en: str
+    outcomes: list[str]
+    basis: Basis = Basis.CONTRACT
+    by_day: bool = False  # the contract names the day, not the hour
+    at_once: bool = False  # told is served: a call
+    needs: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class NoticeKind(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one side tells the other. `starts`: the event that it is once it is served. `of`: the event that it tells of,
+    which happened before; telling it performs the obligation `performs`."""
+
+    id: str
+    title: str
+    title_en: str
+    by: str  # A | B | AB
+    clause: str
+    written: bool = False  # only by a way that the contract names
+    starts: str = ""
+    of: str = ""
+    performs: str = ""
+    address: bool = False  # it moves the address where the sender is served
+
+
+class Service(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How documents are served on the other party, and which the contract knows."""
+
+    clause: str
+    ways: list[Way]
+    kinds: list[NoticeKind]
+
+
+class BodyRole(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a third party may be commissioned with, under which obligation of prior consent."""
+
+    id: str
+    title: str
+    title_en: str
+    obligation: str
+
+
+class Staffing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The people of 乙方 and the third parties it brings in."""
+
+    swap: str  # obligation: no swap without prior consent
+    roll: str = ""  # obligation: the list of people that the client confirms
+    rejected: str = ""  # event: the client finds somebody unfit
+    onsite: str = ""  # obligation: somebody is always there; its slots are terms of the plan
+    bodies: list[BodyRole] = msgspec.field(default_factory=list)
+    warn_days: int = 60  # before a certificate ends; ours, no number of any contract
+
+
 class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     """contract.yaml"""
 
@@ -132,6 +193,8 @@ class Contract(msgspec.Struct, frozen=True, omit_defaults=True):
     timezone: str = "Asia/Shanghai"
     statutes: list[str] = msgspec.field(default_factory=list)
     plan_clauses: list[str] = msgspec.field(default_factory=list)  # by which the plan is proposed and approved
+    service: Service | None = None  # how documents are served; without it the platform serves none
+    staffing: Staffing | None = None
 
 
 class Document(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -232,6 +295,7 @@ class Obligation(msgspec.Struct, frozen=True, omit_defaults=True):
     confirmed_by: str = ""  # of manual proof: A | B, the receiver, never a colleague; AB: who did not state it
     vague: str = ""  # the contract's vague word, if that is all it says
     written: bool = False  # consent or answer must be in writing
+    permission: bool = False  # a ban that a prior permission lifts
 class Remedy(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a clause lets one side demand when the other breaks something; no amount that the clause does not state.
 

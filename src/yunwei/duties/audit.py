@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from yunwei.accounts.models import PartyOf
 from yunwei.accounts.services import PARTY_OF_ROLE
 from yunwei.contract import plans as contract_plans
-from yunwei.duties import sources
+from yunwei.duties import audit_dealings, sources
 from yunwei.duties.books import CONTRACT_READ
 from yunwei.duties.models import CalendarYear, Claim, ClaimKind, ManualProof, Occurrence, State, TriggerEvent
 from yunwei.duties.running import BY_COVERAGE
@@ -275,4 +275,4 @@ class Contract:
             yield from compare(ROOM, f"contract {self.read.subject}", self.read.number, pairs)
 
 
-FOLDS = (Occurrences, Statements, Contract)
+FOLDS = (Occurrences, Statements, Contract, *audit_dealings.FOLDS)

@@ -243,3 +243,167 @@ class CalendarYear(models.Model):
 
     def __str__(self) -> str:
         return f"{self.year} {self.notice}"
+
+
+class Consent(models.Model):
+    """A prior consent or permission that one side asked of the other: what for, for which window, and the answer.
+
+    `subject` says what exactly it is for (`P-02>P-07`, a body's code, a ticket's number): a consent to one swap is none
+    to another. It covers acts inside the window and after the answer, until it is taken back (`consents.covers`).
+    """
+
+    obligation = models.CharField(max_length=40)
+    subject = models.CharField(max_length=120)
+    what = models.CharField(max_length=1000)
+    starts = models.DateTimeField()
+    ends = models.DateTimeField()
+    artifact = models.CharField(max_length=64, blank=True)
+    file_name = models.CharField(max_length=120, blank=True)
+    asked_by = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    granted = models.BooleanField(null=True, blank=True)
+    reason = models.CharField(max_length=1000, blank=True)
+    answer_artifact = models.CharField(max_length=64, blank=True)
+    answer_file_name = models.CharField(max_length=120, blank=True)
+    answered_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    evidence = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(ends__gt=models.F("starts")), name="consent_window"),
+            models.CheckConstraint(
+                condition=models.Q(answered_by__isnull=True) | ~models.Q(answered_by=models.F("asked_by")),
+                name="consent_never_self_answered",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=("obligation", "subject"), name="consent_of")]
+        ordering = ("-asked_at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.obligation} {self.subject}"
+
+
+class ConsentAct(models.Model):
+    """Something that was done and needed a prior consent; `consent` is the one that covered it, empty: none did."""
+
+    obligation = models.CharField(max_length=40)
+    subject = models.CharField(max_length=120)
+    what = models.CharField(max_length=1000)
+    at = models.DateTimeField()
+    consent = models.ForeignKey(Consent, on_delete=models.PROTECT, null=True, blank=True, related_name="acts")
+    artifact = models.CharField(max_length=64, blank=True)
+    file_name = models.CharField(max_length=120, blank=True)
+    recorded_by = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField()
+    evidence = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=("obligation", "at"), name="consent_act_of")]
+        ordering = ("-at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.obligation} {self.subject} {self.at:%Y-%m-%d %H:%M}"
+
+
+class NoticeState(models.TextChoices):
+    """On its way, served, or come to nothing."""
+
+    SENT = "sent", _("在途")
+    SERVED = "served", _("已送达")
+    FAILED = "failed", _("未送达")
+
+
+class Outcome(models.TextChoices):
+    """What became of a document on its way; which of them serve it is the contract's to say, by way."""
+
+    SIGNED = "signed", _("签收")
+    REFUSED = "refused", _("拒签")
+    RETURNED = "returned", _("退回")
+    CONFIRMED = "confirmed", _("发送确认")
+    TOLD = "told", _("已告知")
+    ACKNOWLEDGED = "acknowledged", _("对方查收")
+
+
+class Notice(models.Model):
+    """A document or a word of one side to the other, by one way, with the moment from which it is served.
+
+    `event` is what it tells of and `started` what its service started, both trigger events; `proof` is the statement
+    that telling it performed the sender's duty. `received` is the receiver's own word, None while it said nothing.
+    """
+
+    kind = models.CharField(max_length=40)
+    way = models.CharField(max_length=20)
+    sender = models.CharField(max_length=1)
+    title = models.CharField(max_length=200)
+    text = models.CharField(max_length=1000, blank=True)
+    to_address = models.CharField(max_length=200, blank=True)
+    new_address = models.CharField(max_length=200, blank=True)
+    artifact = models.CharField(max_length=64, blank=True)
+    file_name = models.CharField(max_length=120, blank=True)
+    sent_by = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    sent_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=NoticeState.choices, default=NoticeState.SENT)
+    outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
+    outcome_at = models.DateTimeField(null=True, blank=True)
+    outcome_artifact = models.CharField(max_length=64, blank=True)
+    outcome_file_name = models.CharField(max_length=120, blank=True)
+    outcome_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    effective_at = models.DateTimeField(null=True, blank=True)
+    received = models.BooleanField(null=True, blank=True)
+    answer = models.CharField(max_length=1000, blank=True)
+    answered_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    event = models.ForeignKey(TriggerEvent, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    started = models.ForeignKey(TriggerEvent, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    proof = models.ForeignKey(ManualProof, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    evidence = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(effective_at__isnull=True, state__in=("sent", "failed"))
+                | models.Q(effective_at__isnull=False, state="served"),
+                name="notice_served_has_a_moment",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=("kind", "sent_at"), name="notice_kind")]
+        ordering = ("-sent_at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.sender} {self.kind} {self.sent_at:%Y-%m-%d}"
+
+
+class RosterEntry(models.Model):
+    """Who covers one slot of one day on site; a slot without a standing entry is open.
+
+    `cleared_at`: taken back by 乙方. `empty_at`: 甲方 found nobody there, which opens the slot again.
+    """
+
+    day = models.DateField()
+    slot = models.CharField(max_length=20)
+    member = models.ForeignKey("accounts.StaffMember", on_delete=models.PROTECT, related_name="+")
+    stand_in = models.BooleanField(default=False)
+    recorded_by = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField()
+    cleared_at = models.DateTimeField(null=True, blank=True)
+    empty_at = models.DateTimeField(null=True, blank=True)
+    empty_by = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    empty_reason = models.CharField(max_length=300, blank=True)
+    evidence = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=("day", "slot", "member"), condition=models.Q(cleared_at__isnull=True), name="roster_once"
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=("day",), name="roster_day")]
+        ordering = ("day", "slot", "id")
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.slot}"
