@@ -319,7 +319,7 @@ def resets(items: Sequence[HandoverItem], since: datetime) -> dict[str, datetime
     """For each account of the list, when its secret was set anew after that moment; None: not yet."""
     names = [i.code for i in items if i.kind == ItemKind.ACCOUNT]
     rows = dict(Credential.objects.filter(name__in=names).values_list("name", "changed_at"))
-    return {n: at if (at := rows.get(n)) is not None and at >= since else None for n in names}
+    return {n: at if (at := rows.get(n)) is not None and at > since else None for n in names}
 
 
 def temporary() -> list[Account]:

@@ -13,6 +13,7 @@ from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 
 if TYPE_CHECKING:
+    from yunwei.accounts.models import Account
     from yunwei.reports.models import Report
     from yunwei.reports.period import Period
 
@@ -34,11 +35,43 @@ def build(
 ) -> None:
     """生成日报、周报或月报：PDF 与 DOCX 存为证据，登记在证据链。"""
     common.open_instance()
+    account = common.sign_in(by) if by else None
+    _made(_period(kind, day, month, week), out, account, as_json=as_json)
+
+
+@app.command()
+def acceptance(
+    out: Annotated[Path | None, typer.Option("--out", help="另存 PDF 与 DOCX 的目录 (folder for copies)")] = None,
+    by: By = "",
+    as_json: Json = False,
+) -> None:
+    """生成服务年度的验收材料：逐项义务，技术、服务与安全标准，意见、整改与结论。"""
+    _of_year("acceptance", out, by, as_json=as_json)
+
+
+@app.command()
+def handover(
+    out: Annotated[Path | None, typer.Option("--out", help="另存 PDF 与 DOCX 的目录 (folder for copies)")] = None,
+    by: By = "",
+    as_json: Json = False,
+) -> None:
+    """生成移交清单：设施、资料与账号，逐项双方签收或拒签；要先开列清单。"""
+    _of_year("handover", out, by, as_json=as_json)
+
+
+def _of_year(kind: str, out: Path | None, by: str, *, as_json: bool) -> None:
+    common.open_instance()
+    from yunwei.reports import figures_year, period, services
+
+    account = common.sign_in(by) if by else None
+    _made(figures_year.period(period.Kind(kind), services.zone()), out, account, as_json=as_json)
+
+
+def _made(of: Period, out: Path | None, account: Account | None, *, as_json: bool) -> None:
+    """Build a report and say what was made."""
     from yunwei.ledger import services as ledger
     from yunwei.reports import services
 
-    account = common.sign_in(by) if by else None
-    of = _period(kind, day, month, week)
     now = common.now()
     with common.telling(_("生成 {key}").format(key=of.key), quiet=as_json) as tell:
         report = services.build(of.kind, of, now=now, actor=account, tell=tell)

@@ -6,8 +6,10 @@ same documents be made again. Obligations are scored, never people: no name of a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -19,9 +21,9 @@ from yunwei.duties import sources
 from yunwei.duties.models import Register
 from yunwei.ledger import heads
 from yunwei.ledger.models import Artifact, Head, HeadPush, Intake
-from yunwei.reports import figures_desk, figures_duties, figures_looks, figures_worth, lines
+from yunwei.reports import figures_desk, figures_duties, figures_looks, figures_worth, figures_year, lines
 from yunwei.reports.evidence import Numbers
-from yunwei.reports.period import Period, moment
+from yunwei.reports.period import YEARLY, Kind, Period, moment
 
 JSON = Any
 VERSION = 1
@@ -46,6 +48,8 @@ def _last_intake() -> int:
 
 def gather(of: Period, as_of: datetime) -> dict[str, JSON]:
     """The figures of a period as the books stand now; `as_of` is the moment that "open" and "overdue" are told by."""
+    if of.kind in YEARLY:
+        return _year(of, as_of)
     folder, numbers = sources.folder(), Numbers()
     collected: list[figures_duties.Duties | figures_looks.Looks | figures_desk.Desk] = [
         figures_duties.Duties(of, as_of, folder, numbers),
@@ -53,7 +57,18 @@ def gather(of: Period, as_of: datetime) -> dict[str, JSON]:
         figures_desk.Desk(of, as_of, numbers),
     ]
     numbers.find()
-    told: dict[str, JSON] = {
+    told = _frame(of, as_of, folder)
+    for part in collected:
+        told |= part.data()
+    told["lines"] = lines.data(of, as_of)
+    told["assessment"] = figures_worth.data(of)
+    return told
+
+
+def _frame(of: Period, as_of: datetime, folder: Folder) -> dict[str, JSON]:
+    """What every document says: its period and moment, the contract, the ledger."""
+    reach = replace(of, last=max(of.last, as_of.astimezone(ZoneInfo(of.zone)).date())) if of.kind in YEARLY else of
+    return {
         "v": VERSION,
         "kind": str(of.kind),
         "period": {"key": of.key, "first": of.first.isoformat(), "last": of.last.isoformat(), "zone": of.zone},
@@ -61,13 +76,19 @@ def gather(of: Period, as_of: datetime) -> dict[str, JSON]:
         "whole": as_of >= of.end,
         "demo": bool(settings.YUNWEI.get("demo", False)),
         "contract": _contract(folder, of),
-        "ledger": _ledger(of, as_of),
+        "ledger": _ledger(reach, as_of),
     }
-    for part in collected:
-        told |= part.data()
-    told["lines"] = lines.data(of, as_of)
-    told["assessment"] = figures_worth.data(of)
-    return told
+
+
+def _year(of: Period, as_of: datetime) -> dict[str, JSON]:
+    """The figures of a document of the contract year: acceptance pack or handover list."""
+    folder, numbers = sources.folder(), Numbers()
+    told = _frame(of, as_of, folder)
+    if of.kind is Kind.HANDOVER:
+        return told | figures_year.handed_over(folder, as_of, numbers)
+    duties = figures_duties.OfYear(of, as_of, folder, numbers)
+    numbers.find()
+    return told | duties.data() | figures_year.accepted(folder, as_of, numbers)
 
 
 def _contract(folder: Folder, of: Period) -> dict[str, JSON]:

@@ -35,16 +35,28 @@ class Duties:
     def __init__(self, of: Period, as_of: datetime, folder: Folder, numbers: Numbers) -> None:
         self.of, self.as_of, self.numbers = of, as_of, numbers
         self.known = {o.id: o for o in folder.obligations}
-        self.rows = [dict(zip(FIELDS, row, strict=True)) for row in _in_period(of)]
-        self.carried = [dict(zip(FIELDS, row, strict=True)) for row in _carried(of)]
-        self.clocks = [dict(zip(FIELDS, row, strict=True)) for row in _clocks(of)]
-        self.claims = _claims(of)
+        self.rows, self.carried, self.clocks = (
+            [dict(zip(FIELDS, row, strict=True)) for row in rows] for rows in self.read()
+        )
+        self.claims = self.read_claims()
         self.waiting = list(
-            ManualProof.objects.filter(confirmed__isnull=True, stated_at__lt=of.end)
+            ManualProof.objects.filter(confirmed__isnull=True, stated_at__lt=self.until())
             .select_related("occurrence", "stated_by__organisation").order_by("stated_at", "id")
         )  # fmt: skip
         numbers.want(*(r["evidence"] for r in [*self.rows, *self.carried, *self.clocks]))
         numbers.want(*(c.evidence for c in self.claims), *(p.evidence for p in self.waiting))
+
+    def read(self) -> tuple[Iterable[tuple[Any, ...]], Iterable[tuple[Any, ...]], Iterable[tuple[Any, ...]]]:
+        """The occurrences of the period, what it carried in, and the clocks that ran in it."""
+        return _in_period(self.of), _carried(self.of), _clocks(self.of)
+
+    def read_claims(self) -> list[Claim]:
+        """The claims about them."""
+        return _claims(self.of)
+
+    def until(self) -> datetime:
+        """Up to when a proof that nobody answered belongs to it."""
+        return self.of.end
 
     def data(self) -> dict[str, JSON]:
         """The part of the report's data that is about duties."""
@@ -181,6 +193,27 @@ class Duties:
             "at": moment(proof.stated_at),
             "number": self.numbers.of(proof.evidence),
         }
+
+
+class OfYear(Duties):
+    """The same over everything that the contract year brought, also what falls due after its last day (handover, balance):
+    one contract is one year (合同 2.3). Days are not told one by one."""
+
+    def read(self) -> tuple[Iterable[tuple[Any, ...]], Iterable[tuple[Any, ...]], Iterable[tuple[Any, ...]]]:
+        """Every occurrence; nothing is carried in."""
+        rows = Occurrence.objects.order_by("due_at", "obligation", "period").values_list(*FIELDS)
+        return rows, (), ()
+
+    def read_claims(self) -> list[Claim]:
+        """Every claim."""
+        return list(Claim.objects.select_related("occurrence", "claimed_by__organisation").order_by("claimed_at", "id"))
+
+    def until(self) -> datetime:
+        """Whatever waits now."""
+        return self.as_of + timedelta(microseconds=1)
+
+    def _days(self, rows: Sequence[dict[str, JSON]]) -> list[JSON]:  # noqa: ARG002
+        return []
 
 
 def _in_period(of: Period) -> Iterable[tuple[Any, ...]]:

@@ -16,6 +16,8 @@ class KindOf(models.TextChoices):
     DAILY = "daily", _("日报")
     WEEKLY = "weekly", _("周报")
     MONTHLY = "monthly", _("月报")
+    ACCEPTANCE = "acceptance", _("验收材料")
+    HANDOVER = "handover", _("移交清单")
 
 
 class Report(models.Model):
@@ -26,7 +28,7 @@ class Report(models.Model):
     SM3 of our own sources that draw reports: with the data they decide the bytes.
     """
 
-    kind = models.CharField(max_length=8, choices=KindOf.choices)
+    kind = models.CharField(max_length=12, choices=KindOf.choices)
     key = models.CharField(max_length=12)
     edition = models.PositiveSmallIntegerField()
     first = models.DateField()

@@ -6,15 +6,25 @@ The words are in the active language; documents are always made in Chinese (serv
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from yunwei.charts import svg
 from yunwei.charts.svg import Slice
-from yunwei.reports import lines, outline_desk, outline_duties, outline_looks, outline_proof, outline_worth, say
+from yunwei.reports import (
+    lines,
+    outline_desk,
+    outline_duties,
+    outline_looks,
+    outline_proof,
+    outline_worth,
+    outline_year,
+    say,
+)
 from yunwei.reports.blocks import Block, Chart, Document, Fact, Note, Para, Section, Tile, Tiles, captioned, numbered
-from yunwei.reports.period import Kind, Period, parse
+from yunwei.reports.period import YEARLY, Kind, Period, kept
 from yunwei.ui import words
 
 JSON = Any
@@ -22,7 +32,8 @@ JSON = Any
 
 def period_of(data: Mapping[str, JSON]) -> Period:
     """The period that the data is about."""
-    return parse(data["kind"], data["period"]["key"], data["period"]["zone"])
+    first, last = (date.fromisoformat(data["period"][end]) for end in ("first", "last"))
+    return kept(data["kind"], data["period"]["key"], first, last, data["period"]["zone"])
 
 
 def document(
@@ -31,19 +42,27 @@ def document(
     """The whole report. `made` says what it was made with (fonts, typesetter, digest of the data); without `index` the
     annex that repeats every evidence number is left out (a page links them where they stand)."""
     of = period_of(data)
-    sections = [
-        Section(_("本期概要"), summary(data, of)),
-        outline_duties.duties(data, of),
-        outline_duties.unproven(data, of),
-        outline_looks.sweeps(data, of),
-        outline_looks.findings(data, of),
-        outline_desk.tickets(data, of),
-        *lines.sections(data["lines"], of),
-        *([outline_worth.assessment(worth)] if (worth := data.get("assessment")) else []),
-        outline_proof.contract(data, of),
-        outline_proof.ledger(data, of),
+    yearly = outline_year.sections(data, of) if of.kind in YEARLY else None
+    sections = (
+        yearly
+        if yearly is not None
+        else [
+            Section(_("本期概要"), summary(data, of)),
+            outline_duties.duties(data, of),
+            outline_duties.unproven(data, of),
+            outline_looks.sweeps(data, of),
+            outline_looks.findings(data, of),
+            outline_desk.tickets(data, of),
+            *lines.sections(data["lines"], of),
+            *([outline_worth.assessment(worth)] if (worth := data.get("assessment")) else []),
+            outline_proof.contract(data, of),
+            outline_proof.ledger(data, of),
+        ]
+    )
+    annexes = [
+        *([outline_proof.index(data)] if index and "duties" in data else []),
+        *([outline_proof.made(made)] if made else []),
     ]
-    annexes = [*([outline_proof.index(data)] if index else []), *([outline_proof.made(made)] if made else [])]
     annexes = [
         Section(s.title, s.blocks, s.sections, number=_("附录{n}").format(n="ABC"[i]) + " ")
         for i, s in enumerate(annexes)
@@ -52,7 +71,7 @@ def document(
         title=title(data),
         name=say.kind_word(data["kind"]),
         subtitle=f"{say.period_words(of)}{'' if data['whole'] else _('（本期未满）')}",
-        answer=answer(data),
+        answer=outline_year.answer(data) if of.kind in YEARLY else answer(data),
         cover=cover(data, of, edition),
         sections=captioned([*numbered(sections), *annexes], (_("表 {n}"), _("图 {n}"))),
         mark=_("演示") if data["demo"] else "",

@@ -26,7 +26,7 @@ def duties(data: Mapping[str, JSON], of: Period) -> Section:
     if of.kind is not Kind.DAILY and told["sum"]["all"]:
         blocks.append(_chart(told))
     inner = [
-        Section(_("{who}义务").format(who=words.party(who)), [_by_obligation(told, who), *_uncounted(told, who)])
+        Section(_("{who}义务").format(who=words.party(who)), [by_obligation(told, who), *uncounted(told, who)])
         for who in ("B", "A", "AB")
     ]
     inner.append(Section(_("未按期与免责事项"), [_special(told, of)]))
@@ -52,7 +52,7 @@ def _alt(row: Mapping[str, JSON]) -> str:
     return f"{row['day']} " + " ".join(f"{say.state_word(str(k))}{s[str(k)]}" for k in say.STATES if s[str(k)])
 
 
-def _by_obligation(told: Mapping[str, JSON], who: str) -> Table:
+def by_obligation(told: Mapping[str, JSON], who: str) -> Table:
     rows: list[list[Cell]] = []
     short = [
         say.two_lines(w)
@@ -83,7 +83,7 @@ def _by_obligation(told: Mapping[str, JSON], who: str) -> Table:
     )
 
 
-def _uncounted(told: Mapping[str, JSON], who: str) -> list[Block]:
+def uncounted(told: Mapping[str, JSON], who: str) -> list[Block]:
     """What is listed and stands in no sum, and why."""
     rows = [o for o in told["obligations"] if o["owes"] == who and o["uncounted"]]
     if not rows:

@@ -1,4 +1,4 @@
-"""What a report is about: a day, an ISO week or a calendar month in the contract's zone. Pure."""
+"""What a report is about: a day, an ISO week or a calendar month in the contract's zone, or the contract year. Pure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,16 @@ class Kind(StrEnum):
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
+    ACCEPTANCE = "acceptance"  # the contract year, for its acceptance
+    HANDOVER = "handover"  # the contract year, for its handover list
 
 
 #: how a period of each kind is written: as the keys of duties (duties.periods)
 FORMS = {Kind.DAILY: "2026-11-25", Kind.WEEKLY: "2026-W48", Kind.MONTHLY: "2026-11"}
+
+
+#: documents of the contract year: their days are the contract's, no key names them by itself
+YEARLY = frozenset({Kind.ACCEPTANCE, Kind.HANDOVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,8 @@ def of(kind: Kind, day: date, zone: str) -> Period:
 
 def parse(kind: str, key: str, zone: str) -> Period:
     """The period that a key names. Raises ReportError for another kind or a key that is no such period."""
-    if kind not in Kind.__members__.values():
-        raise ReportError(_("没有这种报告：{kind}").format(kind=kind[:40]), hint="、".join(Kind))
+    if kind not in FORMS:
+        raise ReportError(_("没有这种报告：{kind}").format(kind=kind[:40]), hint="、".join(FORMS))
     known = Kind(kind)
     try:
         return of(known, _day(known, key), zone)
@@ -85,6 +91,12 @@ def _day(kind: Kind, key: str) -> date:
     if kind is Kind.MONTHLY and re.fullmatch(r"\d{4}-\d{2}", key):
         return date.fromisoformat(f"{key}-01")
     raise ValueError(key)
+
+
+def kept(kind: str, key: str, first: date, last: date, zone: str) -> Period:
+    """The period of a report that was made: of the contract year the days stand with the report."""
+    known = Kind(kind)
+    return Period(known, key, first, last, zone) if known in YEARLY else parse(kind, key, zone)
 
 
 def latest_whole(kind: Kind, now: datetime, zone: str) -> Period:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from yunwei.duties.models import ClaimKind, ClaimState, State
 from yunwei.reports.blocks import Cell
 from yunwei.reports.evidence import said
-from yunwei.reports.period import Kind, Period
+from yunwei.reports.period import YEARLY, Kind, Period
 from yunwei.ui import words
 
 JSON = Any
@@ -90,6 +90,8 @@ def month_day(iso: str) -> str:
 
 def period_words(of: Period) -> str:
     """The period in words: 2026年11月, 2026年第48周（11月23日至11月29日）, 2026年11月25日."""
+    if of.kind in YEARLY:
+        return _("{year} 年度").format(year=of.key)
     if of.kind is Kind.MONTHLY:
         return f"{of.first:%Y-%m}" if words.english() else f"{of.first.year}年{of.first.month}月"
     if of.kind is Kind.DAILY:
@@ -102,7 +104,11 @@ def period_words(of: Period) -> str:
 
 def kind_word(kind: str) -> str:
     """日报, 周报, 月报."""
-    return {Kind.DAILY: _("运维日报"), Kind.WEEKLY: _("运维周报"), Kind.MONTHLY: _("运维月报")}[Kind(kind)]
+    words_of = {
+        Kind.DAILY: _("运维日报"), Kind.WEEKLY: _("运维周报"), Kind.MONTHLY: _("运维月报"),
+        Kind.ACCEPTANCE: _("年度验收材料"), Kind.HANDOVER: _("移交清单"),
+    }  # fmt: skip
+    return words_of[Kind(kind)]
 
 
 def title(row: Mapping[str, JSON]) -> str:

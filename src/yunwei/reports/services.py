@@ -27,10 +27,10 @@ from yunwei.kernel.canonical import canonical
 from yunwei.ledger import artifacts
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Artifact
-from yunwei.reports import figures, fonts, outline, render, typeset, word
+from yunwei.reports import figures, figures_year, fonts, outline, render, say, typeset, word
 from yunwei.reports.errors import ReportError
 from yunwei.reports.models import Opening, Report
-from yunwei.reports.period import Kind, Period, parse
+from yunwei.reports.period import YEARLY, Kind, Period, parse
 
 JSON = Any
 ACTOR = "system:reports"
@@ -93,7 +93,7 @@ def build(
     `actor` None: the platform itself. `tell(done, all)` is called as the steps end. Raises ReportError for another
     period, one that has not begun, somebody who is of neither party, or a machine without Chinese fonts.
     """
-    of = period if isinstance(period, Period) else parse(str(kind), period, zone())
+    of = period if isinstance(period, Period) else _asked(str(kind), period)
     _may_build(actor)
     if of.start > now:
         raise ReportError(_("报告期还没有开始"), where=of.key)
@@ -110,6 +110,16 @@ def build(
         tell(4, 4)
         return report
     raise ReportError(_("同一报告期正在由别人生成"), where=of.key, hint=_("稍后再试"))
+
+
+def _asked(kind: str, key: str) -> Period:
+    """The period that somebody asks for by words; of the contract year there is one."""
+    if kind not in YEARLY:
+        return parse(kind, key, zone())
+    of = figures_year.period(Kind(kind), zone())
+    if key not in ("", of.key):
+        raise ReportError(_("不是报告期：{key}").format(key=key[:40]), hint=of.key)
+    return of
 
 
 def _may_build(actor: Account | None) -> None:
@@ -170,6 +180,8 @@ def _keep(
 
 def _clauses(kind: Kind) -> tuple[str, ...]:
     """The clauses by which 乙方 owes a report of this kind, where the contract says so: by what proves the obligation."""
+    if kind in YEARLY:
+        return figures_year.clauses(kind)
     word_for = {Kind.DAILY: "日报", Kind.WEEKLY: "周报", Kind.MONTHLY: "月报"}[kind]
     found = [c for o in sources.folder().obligations if word_for in o.proof for c in o.clauses]
     return tuple(dict.fromkeys(found))
@@ -243,4 +255,4 @@ def file_name(report: Report, form: str) -> str:
     """The name of a copy, as people file it: 运维月报-2026-11-第1版.pdf."""
     with translation.override(LANGUAGE):
         mark = "演示-" if settings.YUNWEI.get("demo", False) else ""
-        return f"{mark}运维{report.get_kind_display()}-{report.key}-第{report.edition}版.{form}"
+        return f"{mark}{say.kind_word(report.kind)}-{report.key}-第{report.edition}版.{form}"

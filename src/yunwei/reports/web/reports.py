@@ -52,7 +52,7 @@ def _attach(rows: list[Report]) -> None:
 
 
 def _period(row: Report) -> period.Period:
-    return period.parse(row.kind, row.key, services.zone())
+    return period.kept(row.kind, row.key, row.first, row.last, services.zone())
 
 
 def _title(row: Report) -> str:
