@@ -16,6 +16,10 @@ test: ## everything CI runs: format, types, walls, tests on SQLite and PostgreSQ
 	@scripts/bootstrap test
 	@scripts/test
 
+bench: ## the product against its peers, side by side: writes docs/benchmarks.md; ARGS="--quick" in under 5 minutes, ARGS="snmp-pysnmp" for one row, ARGS="--list" for the names
+	@scripts/bootstrap demo
+	@scripts/bench $(ARGS)
+
 check: ## format, lint, types, walls: the fast half of `make test`
 	@scripts/check
 
@@ -26,8 +30,9 @@ check-shared: ## checks on the reference data: make check-shared DIR=path
 lock: ## renew the lock files (with hashes, without addresses)
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade pyproject.toml --group dev -o requirements-dev.lock
+	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade bench/peers.in -o bench/peers.lock
 
 messages: ## renew the English catalogue's source
 	@$(PY) scripts/messages.py
 
-.PHONY: help demo test check check-shared lock messages
+.PHONY: help demo test bench check check-shared lock messages
