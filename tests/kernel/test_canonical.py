@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yunwei.kernel.canonical import CanonicalError, canonical, number
+from yunwei.kernel.canonical import CanonicalError, _slowly, canonical, number
 
 #: RFC 8785 appendix B: IEEE 754 bits and their JSON number
 NUMBERS = [
@@ -130,3 +135,35 @@ def test_order_of_insertion_does_not_matter(value: dict[str, int]) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_reads_back_as_the_same_double(value: float) -> None:
     assert float(number(value)) == value
+
+
+class Word(str, Enum):  # noqa: UP042 - as Django's choices are
+    """What a model's choices are: a str, and not exactly one."""
+
+    A = "甲"
+
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text()  # lone surrogates among it
+    | st.sampled_from([Word.A, Decimal("1.5"), uuid.UUID(int=1), datetime(2026, 1, 1, tzinfo=UTC), b"x", {1, 2}]),
+    lambda inner: (
+        st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text() | st.integers() | st.just(Word.A), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(anything)
+def test_the_fast_way_and_the_careful_one_never_differ(value: Any) -> None:
+    """Bytes or refusal: whatever reaches the log by one would have reached it by the other."""
+    try:
+        careful = _slowly(value)
+    except CanonicalError as refused:
+        with pytest.raises(CanonicalError, match=re.escape(refused.message)):
+            canonical(value)
+    else:
+        assert canonical(value) == careful

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from yunwei.kernel.errors import YunweiError
 
 MAX_SAFE = 2**53 - 1
@@ -19,6 +21,9 @@ MAX_DEPTH = 200
 _ESCAPES = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TO_ESCAPE = re.compile(r'[\x00-\x1f"\\]')
+#: what both ways write alike; a number with a fraction is not among it, for orjson writes 1e16 and 100.0 its own way
+_ALIKE = frozenset({str, int, bool, type(None)})
+_STRICT = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
 class CanonicalError(YunweiError):
@@ -26,7 +31,38 @@ class CanonicalError(YunweiError):
 
 
 def canonical(value: Any) -> bytes:
-    """UTF-8 bytes of a JSON value in canonical form. Raises CanonicalError for anything that is not I-JSON."""
+    """UTF-8 bytes of a JSON value in canonical form. Raises CanonicalError for anything that is not I-JSON.
+
+    What orjson is known to write in this very form goes through it, at a tenth of the time; a test holds both to the same
+    bytes. All the rest, and all that orjson refuses, takes the way that can say what is wrong and where.
+    """
+    if _alike(value, 0):
+        try:
+            return orjson.dumps(value, option=_STRICT)
+        except TypeError:  # an integer beyond 2^53, a lone surrogate
+            pass
+    return _slowly(value)
+
+
+def _alike(value: Any, depth: int) -> bool:
+    """Whether a value is made of exact built-in types, with keys that sort alike as UTF-8 and as UTF-16."""
+    kind = type(value)
+    if kind in _ALIKE:
+        return True
+    if depth > MAX_DEPTH // 2:
+        return False
+    if kind is dict:
+        if not all(type(key) is str and key.isascii() for key in value):
+            return False
+        inner = value.values()
+    elif kind is list or kind is tuple:
+        inner = value
+    else:
+        return False
+    return all(type(item) in _ALIKE or _alike(item, depth + 1) for item in inner)
+
+
+def _slowly(value: Any) -> bytes:
     out: list[str] = []
     _write(value, out.append, "$", 0)
     return "".join(out).encode("utf-8")

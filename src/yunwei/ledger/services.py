@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from yunwei.gm import sm3
 from yunwei.kernel.canonical import canonical
 from yunwei.ledger import artifacts as files
-from yunwei.ledger import keys, proofs, tree
+from yunwei.ledger import keys, proofs, rows, tree
 from yunwei.ledger.artifacts import store
 from yunwei.ledger.errors import LedgerError
 from yunwei.ledger.models import Artifact, Entry, Head, Intake, Mention, Node
@@ -77,8 +77,8 @@ def record(
             "artifacts": [{"commitment": a.commitment, "media_type": a.media_type, "size": a.size} for a in artifacts],
         }
     )
-    intake = Intake.objects.create(
-        kind=kind, subject=subject, actor=actor, at=at, clauses=list(clauses), body=body, sequenced=False
+    intake = rows.add_intake(
+        Intake(kind=kind, subject=subject, actor=actor, at=at, clauses=list(clauses), body=body, sequenced=False)
     )
     if artifacts:
         Mention.objects.bulk_create(Mention(artifact=a, intake=intake) for a in artifacts)
@@ -120,14 +120,13 @@ def _batch(now: datetime, *, quiet: bool = False) -> int:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         last = head()
         _mark_clock(last, now)
-        waiting = list(Intake.objects.filter(sequenced=False).order_by("id")[:BATCH])
+        waiting = rows.waiting(BATCH)
         if not waiting and not quiet:
             return 0
         size, peaks = _resume(last)
         entries, nodes = _grow(waiting, size, peaks)
-        Entry.objects.bulk_create(entries, batch_size=500)
+        rows.number(entries)
         Node.objects.bulk_create(nodes, batch_size=500)
-        _mark_sequenced(waiting)
         _sign(last, size + len(entries), peaks, now)
     return len(waiting)
 
@@ -143,21 +142,18 @@ def _resume(last: Head | None) -> tuple[int, list[bytes]]:
     return last.size, peaks
 
 
-def _grow(waiting: list[Intake], size: int, peaks: list[bytes]) -> tuple[list[Entry], list[Node]]:
+def _grow(
+    waiting: list[tuple[int, bytes]], size: int, peaks: list[bytes]
+) -> tuple[list[tuple[int, int, bytes]], list[Node]]:
+    """The new entries (number, intake id, leaf hash) and inner nodes; `peaks` grow in place."""
     entries, nodes = [], []
-    for i, intake in enumerate(waiting):
-        leaf = tree.leaf_hash(bytes(intake.body))
-        entries.append(Entry(seq=size + i + 1, intake=intake, leaf=leaf))
-        for level, index, value in tree.add(peaks, size + i, leaf):
+    for at, (pk, body) in enumerate(waiting, size):
+        leaf = tree.leaf_hash(body)
+        entries.append((at + 1, pk, leaf))
+        for level, index, value in tree.add(peaks, at, leaf):
             if level >= proofs.LOW:
                 nodes.append(Node(level=level, index=index, hash=value))
     return entries, nodes
-
-
-def _mark_sequenced(waiting: list[Intake]) -> None:
-    ids = [intake.pk for intake in waiting]
-    for i in range(0, len(ids), 500):
-        Intake.objects.filter(pk__in=ids[i : i + 500]).update(sequenced=True)
 
 
 def _sign(last: Head | None, size: int, peaks: list[bytes], now: datetime) -> Head:
