@@ -1,0 +1,66 @@
+"""SNMP poll of a switch with 65 ports: the product's sweep against pysnmp, net-snmp's command line and libsnmp in C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.measure import Sample, Side, alternate
+from bench.model import Claim, Must, Row, RowFunction, at_least
+from bench.peer import Peer
+from bench.product import NAME, Product
+from bench.switches import Switches, read_by_peer, switches
+
+OURS = "the collector as shipped: job file in, polled, judged by the vendor file, result file signed"
+
+PYSNMP = "pysnmp: its v1arch interface without MIB lookup, the same multi-column GETBULKs, raw values only (it judges nothing)"
+
+
+def _devices(farm: Switches, count: int) -> list[tuple[str, int]]:
+    return [(endpoint["address"], endpoint["port"]) for endpoint in farm.endpoints[:count]]
+
+
+def _values(given: dict[str, dict[str, list[Any]]]) -> dict[str, str]:
+    """What a peer's JSON means, by switch."""
+    out = {}
+    for address, found in given.items():
+        raw = {o: (tag, bytes.fromhex(value) if tag in (4, 0x44) else value) for o, (tag, value) in found.items()}
+        out[address] = read_by_peer(address, raw)
+    return out
+
+
+def _row(
+    farm: Switches, peer: Side, credential: dict[str, str], *, times: int, must: Must, bound: str, notes: Sequence[str]
+) -> Row:
+    """Both sides measured, CPU for each switch compared."""
+    with Product() as product:
+        targets = product.targets(farm.endpoints, credential)
+        measured = alternate([Side(NAME, lambda: product.look(targets)[0]), peer], times)
+    cpu: Callable[[Sample], float] = lambda sample: sample.cpu  # noqa: E731
+    over, under = (peer.name, NAME) if must.relation == "≥" else (NAME, peer.name)
+    what = "CPU per switch, theirs / ours" if must.relation == "≥" else "CPU per switch, ours / theirs"
+    return Row(
+        claims=(Claim(what, must, measured.ratio(over, under, cpu), peer.name),),
+        figures=measured.figures("CPU per switch", cpu, "ms", 1000.0)
+        + measured.figures("switches per second", lambda sample: sample.rate, "/s"),
+        equal=measured.equal, void=measured.void, bound=bound, notes=(f"ours: {OURS}", *notes),
+    )  # fmt: skip
+
+
+def pysnmp(quick: bool) -> Row:
+    """SNMP v2c poll of a 65-port switch, CPU per device"""
+    ours, theirs, times = (200, 10, 3) if quick else (1000, 30, 7)
+    with switches(ours) as farm, Peer("pysnmp_poll") as peer:
+        asked = {**farm.plan(), "devices": _devices(farm, theirs)}
+
+        def run() -> Sample:
+            done = peer.run(asked)
+            return Sample(theirs, done.cpu_s, done.wall_s, _values(done.given))
+
+        return _row(
+            farm, Side("pysnmp", run), {"community": farm.community}, times=times, must=at_least(30),
+            bound="", notes=(PYSNMP,),
+        )  # fmt: skip
+
+
+ROWS: dict[str, RowFunction] = {"snmp-pysnmp": pysnmp}
