@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.db.models import Count, Min, Q
 from django.db.models.functions import TruncMonth
 from django.utils.translation import gettext as _
 
-from yunwei.assessment import sheets
+from yunwei.assessment import rectify, sheets, year
 from yunwei.assessment.models import Appeal, SetOff, Sheet, SheetState
+from yunwei.assessment.models_year import Acceptance, HandoverItem
 from yunwei.contract.models import Closing
 from yunwei.contract.schema import Folder
 from yunwei.duties.models import Occurrence
@@ -28,8 +30,16 @@ class Waits:
 
 
 def waiting(folder: Folder, now: datetime) -> list[Waits]:
-    """All of it, the oldest first; five statements whatever the size of the books."""
-    found = [*_months(folder, now), *_appeals(), *_set_offs(), *_closings()]
+    """All of it, the oldest first; as many statements whatever the size of the books."""
+    found = [
+        *_months(folder, now),
+        *_appeals(),
+        *_set_offs(),
+        *_closings(),
+        *_year(folder),
+        *_orders(now),
+        *_handover(),
+    ]
     return sorted(found, key=lambda one: one.since)
 
 
@@ -84,3 +94,48 @@ def _closings() -> list[Waits]:
               r.proposed_at, "open-item", r.item)
         for r in rows
     ]  # fmt: skip
+
+
+def _year(folder: Folder) -> list[Waits]:
+    """The last round of accepting the year: 甲方 decides, then 乙方 countersigns."""
+    row = Acceptance.objects.filter(year=year.of(folder).key).order_by("-round").first()
+    if row is None or row.signed is not None:
+        return []
+    if row.decided_at is None:
+        return [Waits("A", _("第 {n} 次验收待甲方决定").format(n=row.round), row.submitted_at, "acceptance")]
+    return [Waits("B", _("第 {n} 次验收的结论待乙方签认").format(n=row.round), row.decided_at, "acceptance")]
+
+
+def _orders(now: datetime) -> list[Waits]:
+    """Rectifications: 乙方 puts right, 甲方 checks again and answers about the moment."""
+    found = []
+    for row in rectify.everything():
+        there, name = rectify.standing(row, now), rectify.name(row)
+        if there.state in ("open", "overdue"):
+            word = _("{order} 逾期未整改") if there.state == "overdue" else _("{order} 待整改")
+            since = there.last.checked_at if there.last and there.last.checked_at else row.ordered_at
+            found.append(Waits("B", word.format(order=name), since, "rectification", str(row.pk)))
+        elif there.state == "reported" and there.last is not None:
+            found.append(
+                Waits("A", _("{order} 待复检").format(order=name), there.last.reported_at, "rectification", str(row.pk))
+            )
+        if row.disputed_at is not None and row.dispute_answered_at is None:
+            found.append(
+                Waits("A", _("{order} 的期限有异议").format(order=name), row.disputed_at, "rectification", str(row.pk))
+            )
+    return found
+
+
+def _handover() -> list[Waits]:
+    """Items of an open list that a side has neither signed nor refused, one line a side."""
+    left = ~Q(given=False) & ~Q(received=False)
+    told = HandoverItem.objects.filter(left).aggregate(
+        b=Count("pk", filter=Q(given__isnull=True)),
+        a=Count("pk", filter=Q(received__isnull=True)),
+        since=Min("handover__opened_at"),
+    )
+    return [
+        Waits(side, _("移交清单 {n} 项待签").format(n=told[side.lower()]), told["since"], "handover")
+        for side in ("A", "B")
+        if told[side.lower()]
+    ]

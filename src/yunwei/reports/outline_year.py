@@ -69,7 +69,7 @@ def _acceptance(data: Mapping[str, JSON], of: Period) -> list[Section]:
         Section(_("测试、检查与需求单位意见"), [_opinions(told)]),
         Section(_("整改"), [_orders(told, of), *([_rechecks(told, of)] if any(o["rounds"] for o in told["orders"]) else [])]),
         Section(_("年度总结与备案、公告"), [_clocks(told, of)]),
-        outline_duties.unproven(data | {"sweeps": NO_SWEEPS}, of),
+        outline_duties.unproven({**data, "sweeps": NO_SWEEPS}, of),
         outline_proof.ledger(data, of),
         Section(_("验收结论与签署"), [*_rounds(told, of), signatures(data)]),
     ]  # fmt: skip
