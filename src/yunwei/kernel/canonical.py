@@ -52,14 +52,16 @@ def _alike(value: Any, depth: int) -> bool:
     if depth > MAX_DEPTH // 2:
         return False
     if kind is dict:
-        if not all(type(key) is str and key.isascii() for key in value):
-            return False
-        inner = value.values()
-    elif kind is list or kind is tuple:
-        inner = value
-    else:
+        for key in value:
+            if type(key) is not str or not key.isascii():
+                return False
+        value = value.values()
+    elif kind is not list and kind is not tuple:
         return False
-    return all(type(item) in _ALIKE or _alike(item, depth + 1) for item in inner)
+    for item in value:  # noqa: SIM110 - a generator for each level costs more than all the rest
+        if type(item) not in _ALIKE and not _alike(item, depth + 1):
+            return False
+    return True
 
 
 def _slowly(value: Any) -> bytes:

@@ -44,7 +44,7 @@ def stamp(at: datetime) -> str:
     """A time as entries and heads write it: UTC, microseconds, Z. Raises LedgerError for a naive time."""
     if at.tzinfo is None:
         raise LedgerError(_("时间必须带时区"), where=str(at))
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def record(
