@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench import netsnmp
 from bench.measure import Sample, Side, alternate
 from bench.model import Claim, Must, Row, RowFunction, at_least
 from bench.peer import Peer
 from bench.product import NAME, Product
 from bench.switches import Switches, read_by_peer, switches
+from yunwei.lab.spec import DeviceSpec
 
 OURS = "the collector as shipped: job file in, polled, judged by the vendor file, result file signed"
 
@@ -63,4 +65,34 @@ def pysnmp(quick: bool) -> Row:
         )  # fmt: skip
 
 
-ROWS: dict[str, RowFunction] = {"snmp-pysnmp": pysnmp}
+WALK = (
+    "net-snmp: one snmpbulkwalk for each switch without MIBs and configuration; it walks the one subtree that holds all "
+    "columns of the poll, which the bench's switch has little else in; starting and reading the processes is not counted"
+)
+
+
+def netsnmp_v2c(quick: bool) -> Row:
+    """SNMP v2c poll of a 65-port switch, CPU per device, against net-snmp's command line"""
+    return _netsnmp(quick, "2c")
+
+
+def netsnmp_v3(quick: bool) -> Row:
+    """SNMP v3 poll (SHA-256, AES-128) of a 65-port switch, CPU per device, against net-snmp's command line"""
+    return _netsnmp(quick, "3")
+
+
+def _netsnmp(quick: bool, version: str) -> Row:
+    ours, theirs, times = (200, 20, 3) if quick else (1000, 100, 7)
+    with switches(ours) as farm:
+        devices, repetitions = _devices(farm, theirs), farm.plan()["max_repetitions"]
+        login = netsnmp.v2c(farm.community) if version == "2c" else netsnmp.v3(farm.user)
+        credential = {"community": farm.community} if version == "2c" else DeviceSpec.user_credential(farm.user)
+        peer = Side("net-snmp", lambda: netsnmp.walk(devices, login, repetitions))
+        return _row(farm, peer, credential, times=times, must=at_least(3), bound="", notes=(WALK,))
+
+
+ROWS: dict[str, RowFunction] = {
+    "snmp-pysnmp": pysnmp,
+    "snmp-netsnmp-v2c": netsnmp_v2c,
+    "snmp-netsnmp-v3": netsnmp_v3,
+}
