@@ -21,6 +21,7 @@ from yunwei.contract.schema import Folder, Kind, Obligation
 from yunwei.duties import sources
 from yunwei.duties.errors import DutyError
 from yunwei.duties.models import Consent, ConsentAct
+from yunwei.duties.moments import past, window
 from yunwei.duties.papers import File, said, stored
 from yunwei.duties.proofs import _business as business
 from yunwei.ledger import services as ledger
@@ -79,8 +80,7 @@ def ask(
     duty = _duty(obligation_id)
     if business(by) not in duty.owes:
         raise DutyError(_("由须取得同意的一方申请"), where=duty.id)
-    if starts.tzinfo is None or ends.tzinfo is None or not starts < ends:
-        raise DutyError(_("同意的时段要有先后两个时间"), where=duty.id)
+    window(starts, ends, duty.id)
     if ends <= now:
         raise DutyError(_("这段时间已经过去：事先同意不能补办"), where=duty.id)
     about = said(subject, duty.id, most=SUBJECT)
@@ -184,8 +184,7 @@ def record_act(
     """Record that something was done that needs a prior consent; either side may. Without one it is a breach."""
     duty = _duty(obligation_id)
     business(by)
-    if at.tzinfo is None or at > now:
-        raise DutyError(_("事件的时间须带时区，且不晚于现在"), where=duty.id)
+    past(at, now, duty.id)
     about, told = said(subject, duty.id, most=SUBJECT), said(what, duty.id)
     artifact = stored(file, duty.id) if file is not None else None
     with transaction.atomic():

@@ -21,6 +21,7 @@ from yunwei.duties import sources
 from yunwei.duties.books import bring_up_to_date
 from yunwei.duties.errors import DutyError
 from yunwei.duties.models import ManualProof, Notice, NoticeState, Occurrence, Outcome, TriggerEvent
+from yunwei.duties.moments import past
 from yunwei.duties.papers import File, said, stored
 from yunwei.duties.proofs import UNSETTLED, answer_proof, record_event, state_proof
 from yunwei.duties.proofs import _business as business
@@ -118,8 +119,7 @@ def send(
     folder = sources.folder()
     kind, by_way, side = kind_of(folder, kind_id), way_of(folder, way), business(by)
     _sendable(folder, kind, by_way, side, by)
-    if sent_at.tzinfo is None or sent_at > now:
-        raise DutyError(_("事件的时间须带时区，且不晚于现在"), where=kind.id)
+    past(sent_at, now, kind.id)
     heading = said(title, kind.id, most=TITLE)
     body = said(text, kind.id) if text.strip() else ""
     moved = said(new_address, kind.id, most=ADDRESS) if kind.address else ""
@@ -191,8 +191,7 @@ def deliver(
             raise DutyError(_("没有这种送达结果"), where=outcome[:20], hint="、".join(way.outcomes))
         if outcome == Outcome.ACKNOWLEDGED and side == row.sender:
             raise DutyError(_("查收由收到的一方确认"), where=by.username)
-        if at.tzinfo is None or at > now:
-            raise DutyError(_("事件的时间须带时区，且不晚于现在"), where=kind.id)
+        past(at, now, kind.id)
         proven = side == row.sender and way.basis is Basis.CONTRACT
         artifact = stored(file, kind.id) if proven or file is not None else None
         moment = effective(way, row.sent_at, outcome, at)

@@ -31,6 +31,8 @@ from yunwei.kernel.calendar import Calendar
 from yunwei.ledger import services as ledger
 
 HUNDRED = Decimal(100)
+#: days that are filled at once
+SPAN = 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,27 @@ def assign(
         data = {"day": day.isoformat(), "slot": slot, "member": member.code, "stand_in": stand_in}
         _record("assigned", row, data, by, now)
     return row
+
+
+def assign_days(
+    first: date,
+    last: date,
+    slots: Iterable[str],
+    member_code: str,
+    *,
+    by: Account,
+    now: datetime,
+    stand_in: bool = False,
+) -> list[RosterEntry]:
+    """The same for every day of a span on which slots stand, whole or not at all; at most two months at once."""
+    found, wanted = _terms_now(), list(slots)
+    if last < first or (last - first).days > SPAN or not wanted:
+        raise DutyError(_("请选择时段，日期先后有序，至多 {n} 天").format(n=SPAN), where=f"{first} {last}")
+    days = found.days_of(first, last, sources.calendar())
+    if not days:
+        raise DutyError(_("方案里没有这个时段"), where=f"{first} {last}")
+    with transaction.atomic():
+        return [assign(d, s, member_code, by=by, now=now, stand_in=stand_in) for d in days for s in wanted]
 
 
 def in_place(member: StaffMember, day: date) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from yunwei.accounts.models import Role
-from yunwei.accounts.web import entry, instance, me, people, rights, tokens
+from yunwei.accounts.web import entry, instance, me, people, rights, staff, tokens
 from yunwei.ui import views
-from yunwei.ui.pages import CHECKERS, EVERYONE, OFFICERS, OPEN, Menu, Page
+from yunwei.ui.pages import CHECKERS, EVERYONE, OFFICERS, OPEN, READERS, Menu, Page
 
 PEOPLE = "M9 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2 21v-2a6 6 0 0 1 12 0v2M16 4a4 4 0 0 1 0 7M22 21v-2a6 6 0 0 0-4-5"
+BADGE = "M4 5h16v15H4zM9 3h6v4H9zM12 10a2.2 2.2 0 1 0 0 4.4 2.2 2.2 0 0 0 0-4.4zM8 18c.6-2 2-3 4-3s3.4 1 4 3"
 SLIDERS = "M4 7h9M19 7h1M4 17h3M13 17h7M16 4a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM10 14a3 3 0 1 0 0 6 3 3 0 0 0 0-6z"
 
 PAGES = [
@@ -26,6 +27,7 @@ PAGES = [
     Page("me/session", "me-session", me.end_session, EVERYONE),
     Page("me/tokens", "tokens", tokens.mine, EVERYONE),
     Page("people", "people", people.people, people.MAY, Menu("manage", _("人员与权限"), PEOPLE, 10, "m")),
+    Page("staff", "staff", staff.staff, READERS, Menu("service", _("人员与第三方"), BADGE, 70)),
     Page("people/rights", "people-rights", rights.rights, people.MAY),
     Page("people/new", "people-new", people.new, frozenset({Role.SYSADMIN})),
     Page("people/<int:pk>", "people-one", people.one, people.MAY),
