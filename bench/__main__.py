@@ -23,7 +23,7 @@ def run(entry: registry.Entry, *, quick: bool) -> Row:
     except MissingPeer as missing:
         row = Row(void=f"not measured, a peer is missing: {missing}")
     except Exception as error:  # noqa: BLE001 - said in the row; the other rows do not depend on it
-        row = Row(void=f"not measured: {type(error).__name__}: {error}")
+        row = Row(void=f"not measured: {type(error).__name__}: {error}".replace(str(DOCS.parent), "."))
     return replace(row, name=entry.name, title=entry.title, load=load, seconds=time.monotonic() - start)
 
 
