@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.ui.conftest import contract, people
+from tests.ui.conftest import CONTRACTS, contract, people
 
-__all__ = ["contract", "people"]
+__all__ = ["CONTRACTS", "contract", "people"]

@@ -127,7 +127,7 @@ def test_nothing_is_decided_without_an_examiner_a_file_or_where_it_failed_a_reas
         examined(row, people, conforming=False)
     with pytest.raises(AssessmentError, match="没有这项标准要求"):
         examined(row, people, about="Z9")
-    examined(row, people, conforming=False, text="备份未演练", about="T3")
+    examined(row, people, conforming=False, text="备份未演练", about="技3")
     with pytest.raises(AssessmentError, match="需要写明"):
         decide(row, people, passed=True)  # somebody spoke against: passing needs a reason too
     with pytest.raises(AssessmentError, match="需要写明"):
@@ -295,17 +295,17 @@ def test_the_pack_has_every_obligation_with_its_counts_and_says_what_nothing_pro
     assert lines["S1.2"].first == min(
         ledger.numbers_of(rows.filter(obligation="S1.2").values_list("evidence", flat=True)).values()
     )
-    assert [m.requirement.id for m in told.of_group("safety")] == ["A1", "A2", "A3"]
+    assert [m.requirement.id for m in told.of_group("safety")] == ["安1", "安2", "安3"]
     states = {m.requirement.id: m.state for m in told.measured}
-    assert states["T3"] == "gaps"  # backups were kept and some were missed
-    assert states["F2"] == "none"  # no report was ever proven
+    assert states["技3"] == "gaps"  # backups were kept and some were missed
+    assert states["服2"] == "none"  # no report was ever proven
 
 
 def test_examiners_findings_stand_beside_the_requirement_they_are_about(people: dict[str, Account]) -> None:
     row = submit(people)
-    examined(row, people, about="T3", text="恢复通过")
+    examined(row, people, about="技3", text="恢复通过")
     told = pack.gather(sources.folder(), NOW, acceptance.rounds(sources.folder()))
-    assert {m.requirement.id: [o.text for o in m.opinions] for m in told.measured if m.opinions} == {"T3": ["恢复通过"]}
+    assert {m.requirement.id: [o.text for o in m.opinions] for m in told.measured if m.opinions} == {"技3": ["恢复通过"]}
 
 
 def test_a_contract_that_says_nothing_about_its_end_is_not_accepted_here(people: dict[str, Account]) -> None:

@@ -76,7 +76,7 @@ def test_a_year_is_accepted_on_the_pages_by_both(people: dict[str, Account]) -> 
         "speaker": "tester",
         "organisation": "某测评中心",
         "name": "张工",
-        "about": "T3",
+        "about": "技3",
     }
     assert "需要写明" in post(a, "/acceptance", **said, conforming="yes", file=paper())  # no qualification
     assert (

@@ -17,6 +17,7 @@ from yunwei.contract.folder import load
 
 ROOM = Path(__file__).resolve().parents[2] / "src" / "yunwei" / "contract"
 PROCEDURES = {"hardware.inspect", "hardware.deep"}
+BW = "between.yaml"
 C, D, CL, OB, OI, P = (
     "contract.yaml", "documents.yaml", "clauses.yaml", "obligations.yaml", "open_items.yaml", "plan.yaml",
 )  # fmt: skip
@@ -99,6 +100,18 @@ FAULTS = [
     ("remedy.share", CL, "share: 30}", "share: 31}", "share: 31"),
     ("obligation.unknown", CL, "against: B, obligations: [Q6]", "against: B, obligations: [Q66]", "Q66"),
     ("obligation.no_title", OB, "title_en: \"Perform the rest during litigation\"", 'title_en: " "', "- id: F6"),
+    ("event.unknown", BW, "event: paper_handed_over", "event: paper_lost", "paper_lost"),
+    ("obligation.unknown", BW, "obligation: A4", "obligation: A44", "A44"),
+    ("answer.clock", BW, "obligation: A4", "obligation: A3", "obligation: A3"),
+    ("answer.clock", BW, "side: A", "side: B", "side: B"),
+    ("majeure.ground", BW, 'ground: "11"', 'ground: "7.2.10"', "7.2.10"),
+    ("event.unknown", BW, "occurred: force_majeure_occurred", "occurred: storm", "occurred: storm"),
+    ("majeure.obligation", BW, "certificate: F2", "certificate: F3", "certificate: F3"),
+    ("majeure.obligation", BW, "over: F3", "over: F9", "over: F9"),
+    ("added.share", BW, "share: 10", "share: 0", "share: 0"),
+    ("late.rate", BW, "per_day: 0.05", "per_day: 0", "per_day: 0"),
+    ("late.item", BW, "by: B", "by: A", "by: A"),
+    ("superior.rule", BW, "superior: assessment", "superior: general", "superior: general"),
     ("open.owner", OI, "owner: A\n    blocks: document.cover_number", "owner: C\n    blocks: document.cover_number", "owner: C"),
     ("open.blocks", OI, "blocks: payment.price", "blocks: payment.price, payment.balance", "payment.price, "),
     ("open.blocks", OI, "blocks: payment.price", 'blocks: ""', 'blocks: ""'),
@@ -185,6 +198,26 @@ def test_removing_any_obligation_that_alone_carries_a_clause_is_seen(tmp_path: P
     assert seen >= 30
 
 
+@pytest.mark.parametrize(
+    ("rank", "amounts", "codes"),
+    [
+        ("3.1", ["109180.00", "100000.00"], []),
+        ("3.1", ["109180.00", "100000.01"], ["supplement.too_much"]),
+        ("3.2", ["1.00"], ["document.order", "supplement.rank"]),
+    ],
+)
+def test_supplements_rank_first_and_add_a_tenth_at_most(
+    spoil: Spoil, rank: str, amounts: list[str], codes: list[str]
+) -> None:
+    folder = spoil(BW, "share: 10", "share: 10.0")
+    rows = "".join(
+        f"  - document: {{id: s{n}, rank: {rank}, order: 1, title: x}}\n    added: {amount}\n"
+        for n, amount in enumerate(amounts)
+    )
+    (folder / "supplements.yaml").write_text("supplements:\n" + rows, encoding="utf-8")
+    assert sorted({p.code for p in check(folder)}) == codes
+
+
 def test_two_confirmed_readings_that_overlap(spoil: Spoil) -> None:
     folder = spoil(C, "- id: R1\n", "- id: R1\n    confirmed: true\n    confirmed_by: contract\n")
     assert check(folder) == []
@@ -258,7 +291,9 @@ def test_every_code_of_the_checker_has_a_test() -> None:
     tested = set(
         re.findall(
             r'"([a-z]+\.[a-z_]+)"',
-            "".join((Path(__file__).parent / f"test_{n}.py").read_text() for n in ("check", "dealings", "folder", "rubric")),
+            "".join(
+                (Path(__file__).parent / f"test_{n}.py").read_text() for n in ("check", "dealings", "folder", "rubric")
+            ),
         )
     )
     assert codes - tested == set()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from yunwei.assessment import audit_year
+from yunwei.assessment import audit_between, audit_year
 from yunwei.assessment.models import Addition, Appeal, SetOff, Sheet, Surprise
 from yunwei.gm import sm3
 from yunwei.kernel.canonical import canonical
@@ -132,10 +132,11 @@ class SetOffs:
             accepted = {None: None, "accepted": True, "disputed": False}
             yield from compare(ROOM, f"set-off:{row.pk}", last.number if last else None, {
                 "amount": (row.amount, Decimal(claimed.data["amount"]) if claimed else None),
+                "clause": (row.clause, claimed.data.get("clause", "") if claimed else None),
                 "accepted": (row.accepted, accepted[answered.kind.rpartition(".")[2] if answered else None]),
             })  # fmt: skip
         for number, said in sorted(self.claimed.items()):
             yield Difference(ROOM, f"set-off:{number}", "row", "—", said.kind, said.number)
 
 
-FOLDS = (Sheets, Surprises, SetOffs, *audit_year.FOLDS)
+FOLDS = (Sheets, Surprises, SetOffs, *audit_year.FOLDS, *audit_between.FOLDS)

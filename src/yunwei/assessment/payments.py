@@ -182,24 +182,39 @@ def _amount(folder: Folder, one: Instalment, anchors: Sequence[Anchor]) -> Decim
 # --- set-off ----------------------------------------------------------------------------------------------------------
 
 
-def set_off(amount: Decimal, *, ground: str, file: File | None, by: Account, now: datetime) -> SetOff:
-    """甲方 takes an amount off the payments, with its ground and proof. Raises AssessmentError."""
+def set_off_clauses(folder: Folder) -> list[str]:
+    """The clauses that let 甲方 take something off a payment; every other loss is a claim (`claims`)."""
+    return [c.id for c in folder.clauses if any(r.kind == "set_off" and r.against == "B" for r in c.remedies)]
+
+
+def set_off(amount: Decimal, *, ground: str, file: File | None, by: Account, now: datetime, clause: str = "") -> SetOff:
+    """甲方 takes an amount off the payments by a clause that allows it (the first one that does), with ground and proof.
+
+    Raises AssessmentError, also for a clause that gives a claim and no set-off (合同 7.1.3, 9.3, 10).
+    """
+    allowed = set_off_clauses(sources.folder())
+    clause = clause or next(iter(allowed), "")
     if not by.is_active or by.role not in sheets.SCORERS:
         raise AssessmentError(_("抵扣由甲方提出"), where=by.username)
     if amount <= 0 or amount != yuan(amount):
         raise AssessmentError(_("金额须为正数，至多到分"), where=str(amount))
+    if clause not in allowed:
+        raise AssessmentError(
+            _("这一条不许抵扣，损失另案主张"), where=clause or "—", hint="、".join(allowed) or _("合同没有抵扣条款")
+        )
     told = said(ground, str(amount), AssessmentError)
     with transaction.atomic():
         artifact = stored(file, str(amount), AssessmentError)
         row = SetOff.objects.create(
             amount=amount,
+            clause=clause,
             ground=told,
             artifact=artifact.commitment,
             file_name=file.shown if file else "",
             claimed_by=by,
             claimed_at=now,
         )
-        data: dict[str, Any] = {"id": row.pk, "amount": str(amount), "ground": told}
+        data: dict[str, Any] = {"id": row.pk, "amount": str(amount), "ground": told, "clause": clause}
         _record("claimed", row, data, by, now, (artifact,))
     return row
 
@@ -226,7 +241,8 @@ def _record(
     step: str, row: SetOff, data: dict[str, Any], by: Account, now: datetime, artifacts: tuple[Any, ...]
 ) -> None:
     intake = ledger.record(
-        f"assessment.set_off.{step}", f"set-off:{row.pk}", data, at=now, actor=by.username, artifacts=artifacts
-    )
+        f"assessment.set_off.{step}", f"set-off:{row.pk}", data, at=now, actor=by.username, artifacts=artifacts,
+        clauses=(row.clause,) if row.clause else (),
+    )  # fmt: skip
     row.evidence = intake.pk
     row.save(update_fields=["evidence"])

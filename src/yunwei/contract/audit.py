@@ -1,16 +1,17 @@
-"""Versions of the service plan and closed open items as the ledger knows them: body, state, and who decided."""
+"""Versions of the service plan, closed open items and supplements as the ledger knows them: body, state, and who decided."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
 from yunwei.accounts.services import PARTY_OF_ROLE
-from yunwei.contract import closings
-from yunwei.contract.models import Closing, PlanVersion
+from yunwei.contract import closings, supplements
+from yunwei.contract.models import Closing, PlanVersion, Supplement
 from yunwei.contract.plans import DECIDERS
 from yunwei.gm import sm3
 from yunwei.kernel.canonical import canonical
@@ -105,4 +106,36 @@ class Closings:
             yield Difference("contract", closings.FILE, "text", there, closings.text())
 
 
-FOLDS = (Plans, Closings)
+class Supplements:
+    """Each supplement's records, and the file in the contract folder that must follow from them."""
+
+    def __init__(self) -> None:
+        self.proposed: dict[int, Said] = {}
+        self.decided: dict[int, Said] = {}
+
+    def take(self, said: Said) -> None:
+        if said.kind == "contract.supplement.proposed":
+            self.proposed[int(said.data["id"])] = said
+        elif said.kind in ("contract.supplement.confirmed", "contract.supplement.refused"):
+            self.decided[int(said.data["id"])] = said
+
+    def differences(self) -> Iterator[Difference]:
+        for row in Supplement.objects.all():
+            proposed, decided = self.proposed.pop(row.pk, None), self.decided.get(row.pk)
+            last = decided or proposed
+            answer = {None: None, "confirmed": True, "refused": False}
+            said = proposed.data["content"] if proposed else {}
+            yield from compare("contract", f"supplement:{row.pk}", last.number if last else None, {
+                "content": (row.content, said or None),
+                "added": (row.added, Decimal(str(said.get("added", "0"))) if proposed else None),
+                "confirmed": (row.confirmed, answer[decided.kind.rpartition(".")[2] if decided else None]),
+            })  # fmt: skip
+        for number, said_ in sorted(self.proposed.items()):
+            yield Difference("contract", f"supplement:{number}", "row", "—", said_.kind, said_.number)
+        path = Path(settings.INSTANCE or ".") / "contract" / supplements.FILE
+        there = path.read_text("utf-8") if path.is_file() else ""
+        if there != supplements.text():
+            yield Difference("contract", supplements.FILE, "text", there, supplements.text())
+
+
+FOLDS = (Plans, Closings, Supplements)

@@ -2,7 +2,7 @@
 
 Structure comes first (`folder.read`); only a folder that fits the schema is judged by meaning. Each rule is a small
 function over the loaded folder in `check_contract` (facts, documents, clauses, open items), `check_obligations`,
-`check_plan` and `check_rubric`; each has a test that fails without it.
+`check_plan`, `check_rubric`, `check_dealings`, `check_year_end` and `check_between`; each has a test that fails without it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from yunwei.contract import check_contract, check_dealings, check_obligations, check_plan, check_rubric, check_year_end
+from yunwei.contract import (
+    check_between,
+    check_contract,
+    check_dealings,
+    check_obligations,
+    check_plan,
+    check_rubric,
+    check_year_end,
+)
 from yunwei.contract.findings import Findings
 from yunwei.contract.folder import Problem, read
 
@@ -27,7 +35,8 @@ def check(directory: Path | str, *, known_procedures: Collection[str] | None = N
     if loaded.folder is None:
         return _ordered(loaded.problems)
     findings = Findings(loaded.folder, loaded)
-    for rule in (*check_contract.RULES, *check_obligations.RULES, *check_plan.RULES, *check_rubric.RULES, *check_year_end.RULES, *check_dealings.RULES):
+    rooms = (check_contract, check_obligations, check_plan, check_rubric, check_dealings, check_year_end, check_between)
+    for rule in (rule for room in rooms for rule in room.RULES):
         rule(findings)
     if known_procedures is not None:
         check_obligations.procedures_known(findings, known_procedures)

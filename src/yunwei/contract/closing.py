@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from yunwei.contract.schema import Closing, Folder
+from yunwei.contract.schema import Closing, Folder, Supplement
 
 #: what an answer is for: the function that the item blocked
 READING, PRICE, RUBRIC = "payment.period_bound_penalty", "payment.price", "assessment.rubric"
@@ -48,4 +48,19 @@ def _closed(folder: Folder, one: Closing, function: str) -> Folder:
         )
     if function == PRICE and one.price and folder.rubric is not None:
         return msgspec.structs.replace(folder, rubric=msgspec.structs.replace(folder.rubric, price=one.price))
+    return folder
+
+
+def supplemented(folder: Folder, supplements: Sequence[Supplement]) -> Folder:
+    """The folder as it stands with these supplements, in the order in which they were signed: a later table wins (3-tail)."""
+    for one in supplements:
+        rubric = folder.rubric
+        if rubric is not None and one.price:
+            rubric = msgspec.structs.replace(rubric, price=one.price)
+        folder = msgspec.structs.replace(
+            folder,
+            documents=[*folder.documents, one.document],
+            supplements=[*folder.supplements, one],
+            rubric=rubric,
+        )
     return folder

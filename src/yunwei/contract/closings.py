@@ -70,7 +70,7 @@ def propose(
     Raises ContractError when `by` binds no party, the item is closed or waits for an answer, the document's rank is not
     high enough for what the answer changes, or the answer is missing or wrong.
     """
-    _binds(by)
+    binds(by)
     item = item_of(folder, name)
     if not openitems.is_open(folder, item):
         raise ContractError(_("这个事项已经了结"), where=name)
@@ -130,7 +130,7 @@ def decide(
 
     Raises ContractError for the side that laid it down, for one that was decided, and for a refusal without a reason.
     """
-    _binds(by)
+    binds(by)
     with transaction.atomic():
         row = Row.objects.select_for_update().filter(pk=row_id).select_related("proposed_by__organisation").first()
         if row is None:
@@ -169,11 +169,15 @@ def text() -> str:
 
 def publish(directory: Path) -> bool:
     """Write what was closed to the folder, whole or not at all; returns whether the file changed."""
-    said, path = text(), directory / FILE
+    return write(directory / FILE, text())
+
+
+def write(path: Path, said: str) -> bool:
+    """Write a file of the contract folder, whole or not at all; returns whether it changed. Raises ContractError."""
     there = path.read_text("utf-8") if path.is_file() else ""
     if said == there:
         return False
-    temporary = path.with_name(f".{FILE}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("x", encoding="utf-8") as f:
             f.write(said)
@@ -186,9 +190,10 @@ def publish(directory: Path) -> bool:
     return True
 
 
-def _binds(by: Account) -> None:
+def binds(by: Account, otherwise: str = "") -> None:
+    """Whether an account binds its party in writing. Raises ContractError when it does not."""
     if not by.is_active or by.role not in SIGNERS.get(PartyOf(by.party), frozenset()):
-        raise ContractError(_("未决事项由双方的负责人以文件了结"), where=by.username)
+        raise ContractError(otherwise or _("未决事项由双方的负责人以文件了结"), where=by.username)
 
 
 def _record(

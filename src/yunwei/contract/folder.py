@@ -20,6 +20,7 @@ from msgspec.structs import FieldInfo
 from msgspec.structs import fields as struct_fields
 
 from yunwei.contract import closing
+from yunwei.contract.between import Between
 from yunwei.contract.errors import ContractError
 from yunwei.contract.schema import (
     Clause,
@@ -34,6 +35,7 @@ from yunwei.contract.schema import (
     PrecedenceRule,
     PriceStep,
     Rubric,
+    Supplement,
 )
 from yunwei.contract.year_end import YearEnd
 from yunwei.kernel.i18n import _
@@ -77,6 +79,12 @@ class Closings(msgspec.Struct, frozen=True):
     closings: list[Closing]
 
 
+class Supplements(msgspec.Struct, frozen=True):
+    """supplements.yaml"""
+
+    supplements: list[Supplement]
+
+
 class OpenItems(msgspec.Struct, frozen=True):
     """open_items.yaml"""
 
@@ -92,10 +100,12 @@ FILES: dict[str, type[msgspec.Struct]] = {
     "plan.yaml": Plan,
     "rubric.yaml": Rubric,
     "closings.yaml": Closings,
+    "supplements.yaml": Supplements,
+    "between.yaml": Between,
     "year_end.yaml": YearEnd,
 }
-#: a contract without a rubric is not scored; what both parties closed is written here by the platform (closings.py)
-OPTIONAL = frozenset({"rubric.yaml", "closings.yaml", "year_end.yaml"})
+#: a contract without a rubric is not scored, one without year_end.yaml is not accepted here; what both parties closed is written here by the platform (closings.py)
+OPTIONAL = frozenset({"rubric.yaml", "closings.yaml", "supplements.yaml", "between.yaml", "year_end.yaml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +191,13 @@ def read(directory: Path) -> Loaded:
             event_details=obligations.events,
             rubric=parts.get("rubric.yaml"),
             ranks=documents.ranks,
+            between=parts.get("between.yaml"),
             year_end=parts.get("year_end.yaml"),
         )
         if (closed := parts.get("closings.yaml")) is not None:
             loaded.folder = closing.apply(loaded.folder, closed.closings)
+        if (more := parts.get("supplements.yaml")) is not None:
+            loaded.folder = closing.supplemented(loaded.folder, more.supplements)
     return loaded
 
 

@@ -6,6 +6,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from yunwei.accounts.models import Account
+from yunwei.contract.models_supplement import Supplement
+
+__all__ = ["Closing", "PlanState", "PlanVersion", "Supplement"]
 
 
 class PlanState(models.TextChoices):

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from yunwei.contract.between import Between
 from yunwei.contract.year_end import YearEnd
 from yunwei.kernel.shapes import learn
 
@@ -231,6 +232,18 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
     of: str = ""  # what it measures
 
 
+class Remedy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a clause lets one side demand when the other breaks something; no amount that the clause does not state.
+
+    `kind`: set_off, damages, penalty, rework, sanction, terminate, joint (who answers beside the party itself).
+    """
+
+    kind: str
+    against: str  # A | B
+    obligations: list[str] = msgspec.field(default_factory=list)  # empty: everything that this side owes
+    share: Decimal | None = None  # per cent of the contract's price, where the clause states it
+
+
 class Clause(msgspec.Struct, frozen=True, omit_defaults=True):
     """One row of clauses.yaml, in our own words."""
 
@@ -246,6 +259,7 @@ class Clause(msgspec.Struct, frozen=True, omit_defaults=True):
     figures: list[Figure] = msgspec.field(default_factory=list)
     text_ids: list[str] = msgspec.field(default_factory=list)  # ids the reader gives it, where they differ from `id`
     same_as: str = ""  # another clause that says the same; the duty is counted once
+    remedies: list[Remedy] = msgspec.field(default_factory=list)  # LIAB: what a breach costs
     exempts: str = ""  # EXEMPT: "performance" excuses an occurrence; "damage" is a ground on a damage claim only
 
 
@@ -296,18 +310,6 @@ class Obligation(msgspec.Struct, frozen=True, omit_defaults=True):
     vague: str = ""  # the contract's vague word, if that is all it says
     written: bool = False  # consent or answer must be in writing
     permission: bool = False  # a ban that a prior permission lifts
-class Remedy(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a clause lets one side demand when the other breaks something; no amount that the clause does not state.
-
-    `kind`: set_off, damages, penalty, rework, sanction, terminate, joint (who answers beside the party itself).
-    """
-
-    kind: str
-    against: str  # A | B
-    obligations: list[str] = msgspec.field(default_factory=list)  # empty: everything that this side owes
-    share: Decimal | None = None  # per cent of the contract's price, where the clause states it
-
-
     statute: str = ""  # the law and article, when a number has basis "statute"
     instalment: str = ""  # PAY: the clock starts at the latest of its anchors, `trigger` among them
 
@@ -323,7 +325,6 @@ class OpenItem(msgspec.Struct, frozen=True, omit_defaults=True):
     blocks: str  # the one function it blocks, e.g. "payment.balance"
     why: str = ""
     default: str = ""  # what the platform does meanwhile
-    remedies: list[Remedy] = msgspec.field(default_factory=list)  # LIAB: what a breach costs
     closed_by: str = ""  # document id
 
 
@@ -402,6 +403,7 @@ class Veto(msgspec.Struct, frozen=True, omit_defaults=True):
     cost: Decimal
     cap: Decimal
     clause: str = ""
+    obligations: list[str] = msgspec.field(default_factory=list)  # empty: those of the clause
 
 
 class RubricHeading(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -459,6 +461,20 @@ class Closing(msgspec.Struct, frozen=True, omit_defaults=True):
     rubric: Rubric | None = None
 
 
+class Supplement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """supplements.yaml, written by this platform: a document of the first rank that both signed (合同 3.1, 12).
+
+    `added` is what it buys in addition, in yuan; `price` replaces the price table; `plan` is the version of the service
+    plan that carries out what it changes there.
+    """
+
+    document: Document
+    added: Decimal = Decimal(0)
+    price: list[PriceStep] = msgspec.field(default_factory=list)
+    plan: int = 0
+    note: str = ""
+
+
 class ApprovedPlan(msgspec.Struct, frozen=True):
     """A version that 甲方 approved; it counts from `counts_from` (a day in the contract's zone) until the next one."""
 
@@ -467,7 +483,6 @@ class ApprovedPlan(msgspec.Struct, frozen=True):
     decided_at: datetime
     plan: Plan
 
-    obligations: list[str] = msgspec.field(default_factory=list)  # empty: those of the clause
 
 class Folder(msgspec.Struct, frozen=True):
     """A whole contract folder, loaded."""
@@ -483,6 +498,8 @@ class Folder(msgspec.Struct, frozen=True):
     event_details: list[Event] = msgspec.field(default_factory=list)  # the same, with titles and who records them
     rubric: Rubric | None = None
     ranks: list[str] = msgspec.field(default_factory=list)  # clauses that give documents their rank, the first wins
+    between: Between | None = None  # claims, force majeure, supplements, late payment, conflicts of rules
+    supplements: list[Supplement] = msgspec.field(default_factory=list)
     year_end: YearEnd | None = None  # how acceptance and handover hang on the rest; without it there are none here
 
 

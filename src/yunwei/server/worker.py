@@ -123,7 +123,7 @@ def tick(executor: str, now: datetime) -> None:
 
 def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callable[[], None] = lambda: None) -> None:
     """Run the worker until it is told to stop (SIGTERM, SIGINT) or loses its lock."""
-    from yunwei.contract import closings
+    from yunwei.contract import closings, supplements
     from yunwei.duties import sources
     from yunwei.ledger import services as ledger
     from yunwei.runs import dbos_engine, engine
@@ -152,6 +152,7 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
             every(stop, 1.0, "heads", Heads(), clock),
         ]
         closings.publish(sources.contract_dir())  # what was closed just before a crash
+        supplements.publish(sources.contract_dir())
         heap.settle()
         ready()
         while not stop.wait(1.0):

@@ -89,7 +89,7 @@ LISTING = Listing(
                lambda r: cells.proof(r.source_number, waiting=True) if r.source else cells.state("unp", _("无证明"))),
         Column("evidence", gettext_lazy("签收的证据"), lambda r: r.number, lambda r: cells.proof(r.number, waiting=r.evidence is not None)),
     ),
-    order=("kind", "id"),
+    order=("id",),
     filters=(
         Filter("kind", gettext_lazy("种类"), equals("kind"), choices=lambda: ItemKind.choices),
         Filter("state", gettext_lazy("签收"), _state, choices=lambda: [

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from yunwei.accounts.models import Account
-from yunwei.assessment import payments, sheets
+from yunwei.assessment import interest, payments, sheets
 from yunwei.assessment.errors import AssessmentError
+from yunwei.contract import check_between
 from yunwei.duties.web.acts import file_of, number_of
 from yunwei.duties.web.obligation import due
 from yunwei.kernel.errors import YunweiError
@@ -45,7 +46,14 @@ def _act(request: HttpRequest, now: datetime) -> None:
     act = given.get("act", "")
     if act == "set-off":
         amount = parse_figures(given.get("amount", ""))
-        payments.set_off(amount, ground=given.get("ground", ""), file=file_of(request), by=by, now=now)
+        payments.set_off(
+            amount,
+            ground=given.get("ground", ""),
+            clause=given.get("clause", ""),
+            file=file_of(request),
+            by=by,
+            now=now,
+        )
     elif act in ("accept", "dispute"):
         payments.answer(
             number_of(given.get("id", "")), accept=act == "accept", text=given.get("text", ""), by=by, now=now
@@ -56,6 +64,7 @@ def _act(request: HttpRequest, now: datetime) -> None:
 
 def _context(request: HttpRequest, problem: str) -> dict[str, Any]:
     told, folder, by = payments.statement(), contract_folder(), request.user
+    rule = interest.rule(folder)
     evidence = [p.occurrence.evidence for p in told.parts if p.occurrence and p.occurrence.evidence]
     evidence += [off.evidence for off in told.set_offs if off.evidence]
     numbers = ledger.numbers_of(evidence)
@@ -64,6 +73,8 @@ def _context(request: HttpRequest, problem: str) -> dict[str, Any]:
     return {
         "told": told, "sentence": _title(told), "numbers": numbers, "problem": problem, "given": request.POST,
         "price": folder.contract.price, "capitals": capitals, "figures": format_figures, "titles": titles, "due": due,
+        "late": rule, "interest": interest.owed(folder, told.parts, now_of_instance()) if rule else [],
+        "allowed": payments.set_off_clauses(folder), "added": check_between.added(folder),
         "may": {"set_off": role in sheets.SCORERS, "answer": role in sheets.DEFENDERS},
     }  # fmt: skip
 

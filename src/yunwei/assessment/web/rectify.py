@@ -56,7 +56,7 @@ def orders(request: HttpRequest) -> HttpResponse:
     by = request.user
     context = {
         "rows": rows, "states": STATES, "numbers": ledger.numbers_of(row.evidence for row, _there in rows), "problem": problem,
-        "given": request.POST, "may": isinstance(by, Account) and by.role in year.CLIENT, "link_of": link_of,
+        "given": request.POST, "may": isinstance(by, Account) and by.role in year.CLIENT, "subject": rectify.subject,
         "sentence": words.pieces(_("整改 {n} 份：已符合 {ok} 份，进行中 {open} 份，逾期 {over} 份") if rows else _("甲方没有提出整改"), values),
     }  # fmt: skip
     response = page(request, "assessment/rectifications.jinja", context, here="rectifications")
@@ -130,7 +130,7 @@ def _context(request: HttpRequest, row: Order, problem: str) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "row": row, "rounds": rounds, "there": there, "states": STATES, "numbers": numbers, "problem": problem, "given": request.POST,
-        "clock": clock, "due": due, "state_cell": state_cell, "link": link_of(row.about), "name": rectify.name(row),
+        "clock": clock, "due": due, "state_cell": state_cell, "link": link_of(row.about), "subject": rectify.subject, "name": rectify.name(row),
         "sentence": words.pieces(_("整改 {n}：{state}，期限 {due}，已 {rounds} 轮"), values),
         "may": {
             "report": role in year.WORKERS and not done and there.state != "reported",

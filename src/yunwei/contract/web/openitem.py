@@ -83,13 +83,13 @@ def _act(request: HttpRequest, item: OpenItem, now: datetime) -> None:
         upload = request.FILES.get("file")
         content = upload.read() if upload is not None and (upload.size or 0) <= MAX_FILE else b""
         paper = closings.Paper(
-            given.get("title", ""), given.get("rank", ""), _day(given.get("date", "")),
+            given.get("title", ""), given.get("rank", ""), day_of(given.get("date", "")),
             duties.File(str(upload.name), b"").shown if upload is not None else "", content,
         )  # fmt: skip
         closings.propose(
             folder, item.id, paper, by=by, now=now, reading=given.get("reading", ""),
-            price=_annex(request, PriceTable).price if item.blocks == PRICE else (),
-            rubric=_annex(request, Rubric) if item.blocks == RUBRIC else None,
+            price=annex(request, PriceTable).price if item.blocks == PRICE else (),
+            rubric=annex(request, Rubric) if item.blocks == RUBRIC else None,
         )  # fmt: skip
     elif act in ("confirm", "refuse"):
         which = number_of(given.get("id", ""))
@@ -104,14 +104,15 @@ def _act(request: HttpRequest, item: OpenItem, now: datetime) -> None:
         raise ContractError(_("没有这个操作"), where=item.id)
 
 
-def _day(text: str) -> date:
+def day_of(text: str) -> date:
+    """A day that a form sends. Raises ContractError."""
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise ContractError(_("文件日期不是日期"), where=text[:20], hint="2026-03-01") from None
 
 
-def _annex(request: HttpRequest, kind: Any) -> Any:
+def annex(request: HttpRequest, kind: Any) -> Any:
     """The machine-readable annex of the document, as the folder's own reader reads it."""
     upload = request.FILES.get("annex")
     if upload is None:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 from markupsafe import Markup
 
+from yunwei.assessment import conflicts
 from yunwei.contract.schema import ApprovedPlan, Folder, Obligation, Selector
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State, TriggerEvent
 from yunwei.duties.proofs import manual
@@ -263,6 +264,7 @@ def obligation(request: HttpRequest, code: str) -> HttpResponseBase:
         "duty": duty,
         "standing": standing,
         "answers": answers.answers(folder, duty, plan),
+        "conflict": conflicts.undecided().get(code),
         "facts": facts(folder, duty, plan),
         "clauses": [clauses[c] for c in duty.clauses if c in clauses],
         "statute": duty.statute,
