@@ -41,7 +41,7 @@ def played(month: World) -> World:
     a, b = month.people["a_manager"], month.people["b_manager"]
     row = acceptance.submit(statement="申请验收", file=FILE, by=b, now=NOW)
     acceptance.opine(
-        row.pk, speaker="tester", organisation="某测评中心", name="张工", qualification="CNAS 0001", about="T3", conforming=False,
+        row.pk, speaker="tester", organisation="某测评中心", name="张工", qualification="CNAS 0001", about="技3", conforming=False,
         text="恢复演练缺一次", file=FILE, by=a, now=NOW,
     )  # fmt: skip
     acceptance.opine(

@@ -63,6 +63,17 @@ def name(order: Order) -> str:
     return _("整改 {n}").format(n=order.pk)
 
 
+def subject(about: str) -> str:
+    """What an order is about, in words; an occurrence and a ticket keep the names that people know them by."""
+    kind, _colon, rest = about.partition(":")
+    if kind == "finding":
+        return _("故障 {n}").format(n=rest)
+    if kind == "acceptance":
+        key, _slash, number = rest.partition("/")
+        return _("{year} 年度第 {n} 次验收").format(year=key, n=number)
+    return about
+
+
 # --- 甲方 orders ------------------------------------------------------------------------------------------------------
 
 

@@ -55,6 +55,7 @@ def accepted(folder: Folder, as_of: datetime, numbers: Numbers) -> dict[str, JSO
     )
     numbers.want(*(row.evidence for row in clocks))
     numbers.find()
+    events = {e.id: {"title": e.title, "title_en": e.title_en} for e in folder.event_details}
     quiet = [line.duty for line in told.lines if line.quiet]
     return {
         "year": {
@@ -62,13 +63,17 @@ def accepted(folder: Folder, as_of: datetime, numbers: Numbers) -> dict[str, JSO
             "note": ends.note if ends else "",
             "obligations": len(told.lines),
             "quiet": [{"id": o.id, "title": o.title, "title_en": o.title_en, "owes": str(o.owes), "clauses": o.clauses,
-                       "kind": str(o.kind), "trigger": o.trigger} for o in quiet],
+                       "kind": str(o.kind), "trigger": o.trigger,
+                       "event": events.get(o.trigger)} for o in quiet],
             "proof": [{"id": o.id, "proof": o.proof} for o in folder.obligations],
             "requirements": [_measured(m, numbers) for m in told.measured],
             "rounds": [_round(row, numbers) for row in rounds],
             "orders": [_order(row, as_of, numbers) for row in orders],
             "clocks": [_clock(row, folder, as_of, numbers) for row in clocks],
-            "unmet": [] if not ends else [n for n in (ends.summary, *ends.timers) if n not in {c.obligation for c in clocks}],
+            "unmet": [
+                {"id": o.id, "title": o.title, "title_en": o.title_en, "owes": str(o.owes)} for o in folder.obligations
+                if ends and o.id in (ends.summary, *ends.timers) and o.id not in {c.obligation for c in clocks}
+            ],
         }
     }  # fmt: skip
 

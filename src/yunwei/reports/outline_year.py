@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from yunwei.accounts.models import Role
+from yunwei.assessment.rectify import subject
 from yunwei.reports import outline_duties, outline_proof, say
 from yunwei.reports.blocks import Block, Cell, Column, Fact, Facts, Note, Para, Section, Table, Tile, Tiles
 from yunwei.reports.evidence import span
@@ -137,9 +138,7 @@ def _why_quiet(o: Mapping[str, JSON]) -> str:
     if o["kind"] == "consent":
         return _("须经同意的事项：没有申请")
     return (
-        _("没有发生“{event}”").format(event=words.event(o["trigger"]))
-        if o["trigger"]
-        else _("合同与服务方案没有给出周期")
+        _("没有发生“{event}”").format(event=say.title(o["event"])) if o["trigger"] else _("合同与服务方案没有给出周期")
     )
 
 
@@ -229,7 +228,7 @@ def order_word(state: str) -> Cell:
 def _orders(told: Mapping[str, JSON], of: Period) -> Table:
     rows = [
         [
-            Cell(str(o["id"])), Cell(o["what"]), Cell(o["clause"]), Cell(o["about"] or "—"), Cell(say.clock(o["due"], of.zone)),
+            Cell(str(o["id"])), Cell(o["what"]), Cell(o["clause"]), Cell(subject(o["about"]) or "—"), Cell(say.clock(o["due"], of.zone)),
             order_word(o["state"]), Cell(str(len(o["rounds"]))), say.number(o["number"]),
         ]
         for o in told["orders"]
@@ -263,7 +262,15 @@ def _rechecks(told: Mapping[str, JSON], of: Period) -> Table:
 def _clocks(told: Mapping[str, JSON], of: Period) -> Table:
     rows = [_clock_row(c, of) for c in told["clocks"]]
     rows += [
-        [Cell(n), Cell("—"), Cell("—"), Cell(_("未起算"), "mut"), Cell("—"), Cell("—", "mut")] for n in told["unmet"]
+        [
+            Cell(f"{o['id']} {say.title(o)}"),
+            Cell(words.party(o["owes"])),
+            Cell("—"),
+            Cell(_("未起算"), "mut"),
+            Cell("—"),
+            Cell("—", "mut"),
+        ]
+        for o in told["unmet"]
     ]
     return Table(_("年度总结与备案、公告的期限"), _clock_columns(), rows, "—")
 
@@ -380,7 +387,7 @@ def _account_note(kind: str) -> list[Block]:
 def _items(told: Mapping[str, JSON], kind: str, title: str) -> Table:
     rows, mine = [], [i for i in told["items"] if i["kind"] == kind]
     for n, i in enumerate(mine, 1):
-        rows.append([Cell(str(n)), Cell(f"{i['code']}\n{i['title']}" if i["title"] != i["code"] else i["code"]), *_facts_of(i),
+        rows.append([Cell(str(n)), Cell(_lines((i["title"], i["code"] if i["code"] != i["title"] else ""))), *_facts_of(i),
                      _signed(i["given"]), _signed(i["received"]), Cell(_evidence_of(i), "" if i["source"] else "mut")])  # fmt: skip
     columns = [
         Column(_("序号"), 0.5, "right"),
