@@ -1,0 +1,82 @@
+"""Deep inspection of BMCs by Redfish: the product's sweep against sushy and `requests`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.measure import Measured, Sample, Side, alternate
+from bench.model import Claim, Row, RowFunction, at_least
+from bench.peer import Peer
+from bench.product import NAME, Product
+from bench.servers import asked_by_product, login, read_by_peer, servers
+
+LATENCY_MS = 50.0
+THREADS = 16
+OURS = "ours: the collector as shipped, one session for each BMC and at most two connections, every reading judged"
+SUSHY = "sushy: its own resources, its connector where it has none, one session for each BMC; it judges nothing"
+REQUESTS = f"requests: {THREADS} threads, a session for each BMC, the same GETs; it judges nothing"
+
+
+def _peer(name: str, peer: Peer, asked: Mapping[str, Any], endpoints: Sequence[Mapping[str, Any]]) -> Side:
+    """A peer's side over some BMCs."""
+    devices = [(endpoint["address"], endpoint["port"]) for endpoint in endpoints]
+
+    def run() -> Sample:
+        done = peer.run({**asked, "devices": devices})
+        results = {address: read_by_peer(address, bodies) for address, bodies in done.given.items()}
+        return Sample(len(devices), done.cpu_s, done.wall_s, results)
+
+    return Side(name, run)
+
+
+def _figures(measured: Measured) -> Any:
+    return measured.figures("CPU per BMC", lambda sample: sample.cpu, "ms", 1000.0) + measured.figures(
+        "BMCs per second", lambda sample: sample.rate, "/s"
+    )
+
+
+def cpu(quick: bool) -> Row:
+    """Redfish deep inspection, CPU per BMC"""
+    ours, theirs, times = (60, 6, 3) if quick else (300, 20, 7)
+    with servers(ours) as farm, Product() as product, Peer("sushy_look") as sushy:
+        uris = asked_by_product(farm.endpoints[0])
+        targets = product.targets(farm.endpoints, login(), profile="deep")
+        asked = {**login(), "uris": uris}
+        sides = [Side(NAME, lambda: product.look(targets)[0]), _peer("sushy", sushy, asked, farm.endpoints[:theirs])]
+        measured = alternate(sides, times)
+    value = measured.ratio("sushy", NAME, lambda sample: sample.cpu)
+    return Row(
+        claims=(Claim("CPU per BMC, theirs / ours", at_least(6), value, "sushy"),), figures=_figures(measured),
+        equal=measured.equal, void=measured.void, notes=(OURS, SUSHY, f"{len(uris)} GETs a BMC over TLS"),
+    )  # fmt: skip
+
+
+def rate(quick: bool) -> Row:
+    """Redfish deep inspection at 50 ms latency, BMCs per second"""
+    ours, one, many, times = (150, 3, 32, 2) if quick else (500, 5, 96, 5)
+    with (
+        servers(ours, latency_ms=LATENCY_MS) as farm, Product() as product,
+        Peer("sushy_look") as sushy, Peer("requests_look") as threads,
+    ):  # fmt: skip
+        uris = asked_by_product(farm.endpoints[0])
+        targets = product.targets(farm.endpoints, login(), profile="deep")
+        asked = {**login(), "uris": uris, "threads": THREADS}
+        sides = [
+            Side(NAME, lambda: product.look(targets)[0]),
+            _peer("sushy, one after the other", sushy, asked, farm.endpoints[:one]),
+            _peer(f"requests, {THREADS} threads", threads, asked, farm.endpoints[:many]),
+        ]
+        measured = alternate(sides, times)
+    values = [measured.ratio(NAME, side.name, lambda sample: sample.rate) for side in sides[1:]]
+    return Row(
+        claims=(
+            Claim("BMCs per second, ours / theirs", at_least(20), values[0], sides[1].name),
+            Claim("BMCs per second, ours / theirs", at_least(4), values[1], sides[2].name),
+        ),
+        figures=_figures(measured), equal=measured.equal, void=measured.void,
+        notes=(OURS, SUSHY, REQUESTS, f"{len(uris)} GETs a BMC over TLS, {LATENCY_MS:.0f} ms before every answer"),
+    )  # fmt: skip
+
+
+ROWS: dict[str, RowFunction] = {"redfish-cpu": cpu, "redfish-rate": rate}
