@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import get_resolver
 
-from tests.ui import scene
+from tests.ui import between_scene, dealings_scene, scene
 from yunwei.accounts import tokens
 from yunwei.accounts.models import Account, Organisation, Role
 from yunwei.assets.models import Asset, Endpoint, IdentityPin, System
@@ -77,10 +77,11 @@ def build(people: dict[str, Account]) -> dict[str, str]:
         ledger.record("ledger.read", "list", {"about": ["tenant"]}, at=at, actor="auditor")
     ledger.sequence(at)
     seq = Entry.objects.get(intake=line.evidence).seq
-    return {
+    return dealings_scene.play(people, at) | {
         "number": ticket.number, "entry": str(line.pk), "version": "1", "run_id": scene.RUN, "code": asset.code,
         "finding_id": str(Finding.objects.latest("id").pk), "pk": str(owed.pk), "commitment": line.artifact,
         "kind": "monthly", "key": "2026-10", "seq": str(seq), "item_id": "sme", "clause": "7.2.13",
+        **between_scene.play(people, at),
     }  # fmt: skip
 
 
