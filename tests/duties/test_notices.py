@@ -169,6 +169,10 @@ def test_the_certificate_hangs_on_the_event_of_the_first_notice(people: People) 
     assert second.proof.occurrence.due_at == at("2026-10-28 00:00"), "15 calendar days"
     with pytest.raises(DutyError, match="没有这件"):
         told_fault(people, event_id=first.event_id)
+    with pytest.raises(DutyError, match="早于所告知"):
+        notices.send(
+            "change", way="phone", title="x", by=people.client, sent_at=MONDAY, now=NOW, file=FILE, happened_at=NOW
+        )
     with pytest.raises(DutyError, match="发生的时间"):
         notices.send("change", way="phone", title="x", by=people.client, sent_at=NOW, now=NOW, file=FILE)
 

@@ -15,6 +15,7 @@ from yunwei.assessment.models import Appeal, SetOff, Sheet, SheetState
 from yunwei.assessment.models_year import Acceptance, HandoverItem
 from yunwei.contract.models import Closing
 from yunwei.contract.schema import Folder
+from yunwei.duties.dealing_waits import turns
 from yunwei.duties.models import Occurrence
 
 
@@ -39,6 +40,7 @@ def waiting(folder: Folder, now: datetime) -> list[Waits]:
         *_year(folder),
         *_orders(now),
         *_handover(),
+        *(Waits(*turn) for turn in turns(folder, now)),
     ]
     return sorted(found, key=lambda one: one.since)
 

@@ -124,6 +124,8 @@ def send(
     body = said(text, kind.id) if text.strip() else ""
     moved = said(new_address, kind.id, most=ADDRESS) if kind.address else ""
     artifact = stored(file, kind.id) if kind.written or file is not None else None
+    if happened_at is not None and happened_at.tzinfo is not None and happened_at > sent_at:
+        raise DutyError(_("告知不能早于所告知的事"), where=kind.id)
     with transaction.atomic():
         told = _told(kind, by, now, happened_at, event_id, file, heading) if kind.of else None
         row = Notice.objects.create(
