@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from tests.ui import contract_scene
 from tests.ui.contract_scene import FILE
@@ -283,3 +285,19 @@ def test_what_waits_is_told_to_the_side_that_it_waits_for(month: dict[str, Accou
     sheets.answer(APRIL, sign=True, text="", by=b, now=AFTER)
     payments.set_off(D(5), ground="x", file=FILE, by=a, now=AFTER)
     assert told(AFTER) == [("B", "抵扣 ¥ 5.00")]
+
+
+def test_all_months_are_gathered_as_one_is_and_come_out_the_same(
+    month: dict[str, Account], django_assert_num_queries: Any
+) -> None:
+    sheets.add(APRIL, "help", points=D("-1"), text="支援", file=FILE, by=month["a_manager"], now=MAY)
+    april = datetime(2026, 4, 9, 2, 0, tzinfo=UTC)
+    duties.record_event("security_incident", at=april, by=month["a_manager"], now=MAY, file=FILE)
+    names = [m.name for m in sheets.months(folder())]
+    together = sheets.computed_all(names)
+    assert together == {name: sheets.computed(name) for name in names}
+    assert together[APRIL].vetoes == ["security_incident"]
+    with CaptureQueriesContext(connection) as one:
+        sheets.computed(APRIL)
+    with django_assert_num_queries(len(one)):
+        sheets.computed_all(names)

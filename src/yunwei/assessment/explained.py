@@ -151,16 +151,17 @@ class Row:
 
 
 def listed(now: datetime) -> list[Row]:
-    """Every month of the term, scored, tried out, or not begun."""
+    """Every month of the term, scored, tried out, or not begun; what is tried out is gathered once for all months."""
     folder = sources.folder()
     known = {row.month: row for row in Sheet.objects.all()}
+    months = sheets.months(folder)
+    tried = sheets.computed_all([m.name for m in months if m.name not in known and sheets.bounds(folder, m)[0] <= now])
     found = []
-    for month in sheets.months(folder):
+    for month in months:
         start, end = sheets.bounds(folder, month)
         row = known.get(month.name)
         score = row.score if row else None
-        if row is None and start <= now:
-            made = sheets.computed(month.name)
+        if (made := tried.get(month.name)) is not None:
             score = made.score if made.counted or made.lines else None
         found.append(Row(month, row, score, over=end <= now, begun=start <= now))
     return found

@@ -47,6 +47,12 @@ def rules(folder: Folder) -> ForceMajeure:
     return found
 
 
+def excusing(folder: Folder) -> tuple[str, ...]:
+    """The clauses by which force majeure excuses."""
+    ground = rules(folder).ground
+    return tuple(c.id for c in folder.clauses if c.exempts and (c.id == ground or c.id.startswith(f"{ground}.")))
+
+
 def open_case(
     event_id: int, *, statement: str, obligations: Sequence[str], file: File | None, by: Account, now: datetime
 ) -> Majeure:
@@ -199,8 +205,7 @@ def _record(
     step: str, row: Majeure, data: dict[str, JSON], by: Account, now: datetime, artifacts: tuple[Any, ...]
 ) -> None:
     folder = sources.folder()
-    ground = rules(folder).ground
-    clauses = tuple(c.id for c in folder.clauses if c.id == ground or (c.exempts and c.id.startswith(f"{ground}.")))
+    clauses = excusing(folder)
     intake = ledger.record(
         f"assessment.majeure.{step}", f"majeure:{row.pk}", data, at=now, actor=by.username, clauses=clauses,
         artifacts=artifacts,

@@ -6,10 +6,11 @@ is recorded (合同 4.3.1, 5.1; the time to appeal is the rubric's). A frozen sh
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -92,16 +93,39 @@ def adopted(folder: Folder, rubric: Rubric) -> bool:
 
 def computed(name: str) -> scoring.Score:
     """The sheet of a month as the books stand now, whatever was scored. Raises AssessmentError."""
+    return computed_all([name])[name]
+
+
+def computed_all(names: Sequence[str]) -> dict[str, scoring.Score]:
+    """The sheets of several months as the books stand now, gathered once: the same number of statements for one month
+    as for all. Every row names its own day, by which it belongs to its month. Raises AssessmentError."""
+    if not names:
+        return {}
     folder = sources.folder()
-    month, rubric = month_of(folder, name), rubric_of(folder)
-    return scoring.score(
-        rubric,
-        outcomes(folder, rubric, month),
-        faults(folder, month),
-        breaches(folder, rubric, month),
-        additions(name),
-        granted=_granted(name),
-    )
+    found, rubric = [month_of(folder, name) for name in names], rubric_of(folder)
+    span = Month("", min(m.first for m in found), max(m.last for m in found), partial=True)
+    judged = _by_month((one.due, one) for one in outcomes(folder, rubric, span))
+    seen = _by_month((one.day, one) for one in faults(folder, span))
+    broken = _by_month((one.day, one) for one in breaches(folder, rubric, span))
+    added, granted = additions(names), _granted(names)
+    return {
+        m.name: scoring.score(
+            rubric, judged.get(m.name, []), seen.get(m.name, []), broken.get(m.name, []), added.get(m.name, []),
+            granted=granted.get(m.name, frozenset()),
+        )
+        for m in found
+    }  # fmt: skip
+
+
+_T = TypeVar("_T")
+
+
+def _by_month(rows: Iterable[tuple[str, _T]]) -> dict[str, list[_T]]:
+    """Rows by the month of their day ("2026-10-03" is of "2026-10"), in their order."""
+    found: dict[str, list[_T]] = {}
+    for day, row in rows:
+        found.setdefault(day[:7], []).append(row)
+    return found
 
 
 def bounds(folder: Folder, month: Month) -> tuple[datetime, datetime]:
@@ -164,18 +188,23 @@ def breaches(folder: Folder, rubric: Rubric, month: Month) -> list[scoring.Breac
     ]  # fmt: skip
 
 
-def additions(name: str) -> list[scoring.Remark]:
-    """What 甲方 added to a month by hand."""
-    rows = list(Addition.objects.filter(month=name))
+def additions(names: Sequence[str]) -> dict[str, list[scoring.Remark]]:
+    """What 甲方 added to these months by hand, by month."""
+    rows = list(Addition.objects.filter(month__in=names).order_by("id"))
     numbers = ledger.numbers_of(row.evidence for row in rows)
-    return [
-        scoring.Remark(f"addition:{row.pk}", row.heading, row.text, row.points, numbers.get(row.evidence or 0, 0))
-        for row in rows
-    ]
+    found: dict[str, list[scoring.Remark]] = {}
+    for row in rows:
+        key, number = f"addition:{row.pk}", numbers.get(row.evidence or 0, 0)
+        found.setdefault(row.month, []).append(scoring.Remark(key, row.heading, row.text, row.points, number))
+    return found
 
 
-def _granted(name: str) -> frozenset[str]:
-    return frozenset(Appeal.objects.filter(sheet__month=name, granted=True).values_list("line", flat=True))
+def _granted(names: Sequence[str]) -> dict[str, frozenset[str]]:
+    """The lines of which an appeal was granted, by month."""
+    found: dict[str, set[str]] = {}
+    for month, line in Appeal.objects.filter(sheet__month__in=names, granted=True).values_list("sheet__month", "line"):
+        found.setdefault(month, set()).add(line)
+    return {month: frozenset(lines) for month, lines in found.items()}
 
 
 # --- what the parties do ----------------------------------------------------------------------------------------------
@@ -307,7 +336,8 @@ def _frozen(row: Sheet) -> scoring.Score:
     month = month_of(folder, row.month)
     return scoring.score(
         rubric, outcomes(folder, rubric, month), faults(folder, month), breaches(folder, rubric, month),
-        additions(row.month), granted=_granted(row.month),
+        additions([row.month]).get(row.month, []),
+        granted=_granted([row.month]).get(row.month, frozenset()),
     )  # fmt: skip
 
 

@@ -105,6 +105,62 @@ def _show(told: Explained, *, every: bool) -> None:
     )
 
 
+def payment(
+    explain: Annotated[bool, typer.Option("--explain", help="列出起算条件、抵扣与还缺什么 (every condition)")] = False,
+    as_json: Json = False,
+) -> None:
+    """价款与付款：各期金额与期限、最终价款或还缺什么、尾款；与价款页同一份数据。"""
+    common.open_instance()
+    from yunwei.assessment import account
+    from yunwei.duties import sources
+
+    one = account.told(sources.folder(), common.now())
+    if as_json:
+        common.print_json(account.as_json(one))
+        return
+    told = one.statement
+
+    def money(amount: Decimal | None) -> str:
+        return _("待双方确认") if amount is None else f"{amount:,.2f}"
+
+    common.table(
+        _("各期付款"),
+        (_("期"), _("条款"), _("金额"), _("期限"), _("状态")),
+        (
+            [p.instalment.id, p.instalment.clause, money(p.amount), p.occurrence.due_at if p.occurrence else "—",
+             p.occurrence.get_state_display() if p.occurrence else _("未起算")]
+            for p in told.parts
+        ),
+    )  # fmt: skip
+    left = _("待协商/抵扣") if told.negative else money(told.balance)
+    figures = [(_("年度得分"), told.score if told.score is not None else "—"), (_("最终价款"), money(told.price)),
+               (_("已付"), money(told.paid)), (_("已认抵扣"), money(one.set_off)), (_("尾款"), left)]  # fmt: skip
+    common.table("", ("", ""), figures)
+    for i in one.interest:
+        text = _("逾期利息 {n} 天 ¥ {amount}（{statute}，单列）").format(
+            n=i.days, amount=money(i.amount), statute=one.late.statute if one.late else ""
+        )
+        common.out.print(text, markup=False, highlight=False, soft_wrap=True)
+    if told.missing:
+        common.table(_("还缺什么"), (_("事项"), _("谁来办")), ([m.what, m.who] for m in told.missing))
+    if explain:
+        _conditions(one.statement.parts)
+        common.table(
+            _("抵扣"), (_("条款"), _("事由"), _("金额"), _("乙方答复")),
+            ([o.clause or "—", o.ground, money(o.amount), {None: _("待乙方答复"), True: _("认可"), False: _("有争议，未计入")}[o.accepted]]
+             for o in told.set_offs),
+        )  # fmt: skip
+
+
+def _conditions(parts: Any) -> None:
+    rows = [
+        [p.instalment.id, a.event.title, a.at or _("还没有"), a.number or "—", "；".join(a.ignored)]
+        for p in parts
+        for a in p.anchors
+    ]
+    common.table(_("起算条件"), (_("期"), _("事件"), _("时间"), _("证据"), _("未起算的")), rows)
+
+
 def _done(row: Sheet, *, as_json: bool) -> None:
     data = {"month": row.month, "state": row.state, "score": row.score, "appeal_until": row.appeal_until.isoformat()}
     sentence = _("{month}：{score} 分，{state}").format(month=row.month, score=row.score, state=row.get_state_display())

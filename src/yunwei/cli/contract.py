@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from yunwei.cli import common
+from yunwei.cli import common, contract_close
 from yunwei.cli.common import FINDING, out, print_json, table
 from yunwei.kernel.i18n import _
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 plan = typer.Typer(no_args_is_help=True)
+app.add_typer(contract_close.app, name="close", help="了结待双方明确的事项 (close open items)")
 app.add_typer(plan, name="plan", help="服务方案的版本 (versions of the service plan)")
 
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON")]

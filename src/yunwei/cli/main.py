@@ -51,6 +51,7 @@ app.add_typer(inspection.collector, name="collector", help="采集端 (collector
 app.add_typer(contract.app, name="contract", help="合同与服务方案 (contract and service plan)")
 app.add_typer(duties.app, name="duty", help="义务履行 (duties)")
 app.command("assess")(assess.assess)
+app.command("payment")(assess.payment)
 app.add_typer(assess.sheet, name="sheet", help="月度考核的评分、申诉、定分与签认 (monthly sheets)")
 app.add_typer(assess.surprise, name="surprise", help="暗测 (the client's surprise tests)")
 app.add_typer(asset.app, name="asset", help="资产、凭据与身份 (assets)")

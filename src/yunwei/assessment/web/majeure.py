@@ -130,7 +130,7 @@ def _context(request: HttpRequest, row: Majeure, problem: str) -> dict[str, Any]
         "row": row, "steps": steps, "named": named, "touched": touched, "titles": titles, "side": side, "rule": rule,
         "problem": problem, "given": request.POST, "ends": list(ends), "due": due, "period": period_name,
         "numbers": ledger.numbers_of([e for e in [*evidence, *(c.evidence for c in named)] if e]),
-        "party": words.party, "tones": terms.TONES, "list_url": reverse("majeures"),
+        "party": words.party, "tones": terms.TONES, "excuses": force_majeure.excusing(folder), "list_url": reverse("majeures"),
         "sentence": words.pieces(_("{what}：指明免责 {n} 项，另有 {left} 项受影响而未指明 · {state}"), values),
         "may": {
             "own": side == row.side and row.accepted is None, "end": side == row.side and row.ended_id is None,

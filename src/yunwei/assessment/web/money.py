@@ -11,9 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from yunwei.accounts.models import Account
-from yunwei.assessment import interest, payments, sheets
+from yunwei.assessment import account, payments, sheets
 from yunwei.assessment.errors import AssessmentError
-from yunwei.contract import check_between
 from yunwei.duties.web.acts import file_of, number_of
 from yunwei.duties.web.obligation import due
 from yunwei.kernel.errors import YunweiError
@@ -63,8 +62,9 @@ def _act(request: HttpRequest, now: datetime) -> None:
 
 
 def _context(request: HttpRequest, problem: str) -> dict[str, Any]:
-    told, folder, by = payments.statement(), contract_folder(), request.user
-    rule = interest.rule(folder)
+    folder, by = contract_folder(), request.user
+    whole = account.told(folder, now_of_instance())
+    told = whole.statement
     evidence = [p.occurrence.evidence for p in told.parts if p.occurrence and p.occurrence.evidence]
     evidence += [off.evidence for off in told.set_offs if off.evidence]
     numbers = ledger.numbers_of(evidence)
@@ -73,8 +73,8 @@ def _context(request: HttpRequest, problem: str) -> dict[str, Any]:
     return {
         "told": told, "sentence": _title(told), "numbers": numbers, "problem": problem, "given": request.POST,
         "price": folder.contract.price, "capitals": capitals, "figures": format_figures, "titles": titles, "due": due,
-        "late": rule, "interest": interest.owed(folder, told.parts, now_of_instance()) if rule else [],
-        "allowed": payments.set_off_clauses(folder), "added": check_between.added(folder),
+        "late": whole.late, "interest": whole.interest,
+        "allowed": payments.set_off_clauses(folder), "added": whole.added,
         "may": {"set_off": role in sheets.SCORERS, "answer": role in sheets.DEFENDERS},
     }  # fmt: skip
 
