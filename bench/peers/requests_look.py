@@ -36,7 +36,7 @@ def look(address: str, port: int, asked: dict[str, Any]) -> dict[str, Any]:
 def sweep(asked: dict[str, Any]) -> dict[str, Any]:
     """All BMCs."""
     with ThreadPoolExecutor(asked["threads"]) as pool:
-        bodies = pool.map(lambda device: look(*device, asked), asked["devices"])
+        bodies = pool.map(lambda device: look(device[0], device[1], asked), asked["devices"])
         return {address: body for (address, _port), body in zip(asked["devices"], bodies, strict=True)}
 
 
