@@ -8,7 +8,7 @@ performs the sender's own duty. Either way the clocks are occurrences, and no se
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -55,20 +55,19 @@ def service_of(folder: Folder) -> Service:
 
 
 def way_of(folder: Folder, name: str) -> Way:
-    """The way of that id."""
-    return _named(service_of(folder).ways, name)
+    """The way of that id. Raises DutyError when the contract has none."""
+    ways = service_of(folder).ways
+    return next((w for w in ways if w.id == name), None) or _none(name, [w.id for w in ways])
 
 
 def kind_of(folder: Folder, name: str) -> NoticeKind:
-    """The kind of notice of that id."""
-    return _named(service_of(folder).kinds, name)
+    """The kind of notice of that id. Raises DutyError when the contract has none."""
+    kinds = service_of(folder).kinds
+    return next((k for k in kinds if k.id == name), None) or _none(name, [k.id for k in kinds])
 
 
-def _named(found: Any, name: str) -> Any:
-    for one in found:
-        if one.id == name:
-            return one
-    raise DutyError(_("合同里没有“{id}”").format(id=name[:40]), where=name[:40], hint="、".join(o.id for o in found))
+def _none(name: str, known: list[str]) -> NoReturn:
+    raise DutyError(_("合同里没有“{id}”").format(id=name[:40]), where=name[:40], hint="、".join(known))
 
 
 def closed(folder: Folder, way: Way, to: str) -> str:

@@ -107,7 +107,8 @@ def _context(request: HttpRequest, by: Account) -> dict[str, Any]:
         "n": (sum(r.since is not None and r.until is None for r in rows), "plain"),
         "waiting": (len(waiting), "warn" if waiting else "mut"), "ending": (len(ending), "bad" if ending else "mut"),
     }  # fmt: skip
-    evidence = [r.evidence for r in (*rows, *bodies, *(c for r in rows for c in r.certificates.all()))]
+    evidence = [r.evidence for r in rows] + [b.evidence for b in bodies]
+    evidence += [c.evidence for r in rows for c in r.certificates.all()]
     confirms = by.role in rules.CONFIRMERS and by.party == PartyOf.A
     return {
         "rows": rows, "bodies": bodies, "found": found, "given": request.POST, "numbers": ledger.numbers_of(evidence),

@@ -150,14 +150,14 @@ def consents(request: HttpRequest) -> HttpResponseBase:
 
 def _act(request: HttpRequest, by: Account, now: datetime) -> None:
     given = request.POST
-    about = {"subject": given.get("subject", ""), "what": given.get("what", ""), "by": by, "now": now}
+    subject, what, file = given.get("subject", ""), given.get("what", ""), file_of(request)
+    duty = given.get("obligation", "")
     if given.get("act") == "ask":
-        rules.ask(
-            given.get("obligation", ""), starts=moment(given.get("starts", "")), ends=moment(given.get("ends", "")),
-            file=file_of(request), **about,
-        )  # fmt: skip
+        starts, ends = moment(given.get("starts", "")), moment(given.get("ends", ""))
+        rules.ask(duty, subject=subject, what=what, starts=starts, ends=ends, by=by, now=now, file=file)
     elif given.get("act") == "record":
-        rules.record_act(given.get("obligation", ""), at=moment(given.get("at", "")), file=file_of(request), **about)
+        at = moment(given.get("at", ""))
+        rules.record_act(duty, subject=subject, what=what, at=at, by=by, now=now, file=file)
     else:
         raise DutyError(_("没有这个操作"), where=given.get("act", "")[:20])
 
