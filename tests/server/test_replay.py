@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.server.test_instance import yunwei
-from yunwei.cli import demo_diary
+from yunwei.cli import demo_between, demo_diary
 from yunwei.cli.demo_replay import MORE, Score, Steps
 from yunwei.cli.demo_stage import PEOPLE, contract_folder
 from yunwei.contract.folder import load
@@ -201,14 +201,19 @@ def test_the_diary_knows_its_contract_and_its_people():
         "commit",
         "reveal",
         "confirm_price",
+        "between",
     }
     assert verbs == {p.what for p in pages}
     items = {item.id for item in folder.open_items}
+    duties, clauses = {o.id for o in folder.obligations}, {c.id for c in folder.clauses}
     for page in pages:
         assert page.by in people
         if page.what == "event":
             side = "A" if page.by.startswith("a_") else "B"
             assert side in kinds[page.data["kind"]].by
+        if page.what == "between":
+            assert page.data["act"] in demo_between.ACTS
+            assert page.data.get("duty", page.data.get("clause")) in {None, *duties, *clauses}
         if page.what in ("lay_down", "settle"):
             assert page.data["item"] in items
     assert {*demo_diary.SERVICES.values(), *demo_diary.CRYPTO.values()} <= set(kinds)

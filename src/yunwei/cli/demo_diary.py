@@ -55,14 +55,11 @@ FIXED: tuple[Page, ...] = (
     on(6, 1, 10, "propose", "b_manager", change="agreed", note="演示：按甲方意见修改后重新报送"),
     on(6, 3, 15, "decide", "a_leader", approve=True, reason="演示：同意覆盖率 98%，其余不变"),
     event(6, 3, 11, "rules_demanded", "a_manager", "演示：要求提供内部质量管理制度"),
-    event(7, 8, 10, "correction_ordered", "a_manager", "演示：一号机房线缆标签缺失，通知整改"),
     event(7, 25, 8, "force_majeure_occurred", "b_manager", "演示：台风致政务外网线路中断"),
     event(7, 26, 14, "force_majeure_ended", "b_manager", "演示：线路恢复"),
-    event(8, 17, 10, "staff_rejected", "a_manager", "演示：认为一名在岗人员不适合，要求调整"),
     event(9, 1, 10, "rules_changed", "a_manager", "演示：密码应用安全性评估规定调整"),
     event(9, 15, 9.6, "system_changed", "a_manager", "演示：民政救助系统扩容"),
     event(10, 12, 10, "paper_handed_over", "b_manager", "演示：书面提交下半年设备维保建议"),
-    event(10, 19, 10, "correction_ordered", "a_manager", "演示：备份介质台账不全，通知整改"),
     on(4, 9, 14.2, "finding", "a_manager", code="SW-OPT-01", component="cabinet", kind="environment", severity="warning",
        name="演示：机柜门未锁", origin="client"),
     on(6, 25, 15.2, "finding", "b_engineer", code="SRV-B-04", component="cable", kind="cabling", severity="warning",
@@ -83,9 +80,65 @@ FIXED: tuple[Page, ...] = (
     on(2, 16, 15, "settle", "a_leader", year=2027, item="requirement"),
     on(2, 17, 10, "lay_down", "a_manager", year=2027, item="price-formula", rank="3.1", title="演示：补充协议三（价款函数）"),
     on(2, 19, 15, "settle", "b_manager", year=2027, item="price-formula"),
-    event(2, 22, 15, "acceptance_passed", "a_manager", "演示：通过最终验收", year=2027),
     on(2, 23, 10, "confirm_price", "a_leader", year=2027),
     event(2, 24, 10, "invoice_received_balance", "a_manager", "演示：收到尾款等额发票", year=2027, amount=EQUAL),
+)  # fmt: skip
+
+
+def between(month: int, day: int, hours: float, act: str, by: str, *, year: int = 2026, **data: JSON) -> Page:
+    """An act of `demo_between.ACTS`."""
+    return Page(moment(date(year, month, day), hours), "between", by, {"act": act, **data})
+
+
+#: what the two settle beside the work: people, consents, notices, orders, claims, and the end of the year
+BETWEEN: tuple[Page, ...] = (
+    between(2, 6, 10.4, "enter_staff", "b_manager"),
+    between(2, 11, 15.2, "confirm_staff", "a_manager", codes=("B-01", "B-02")),
+    between(4, 13, 9.5, "ask", "b_manager", duty="R2", subject="SRV-D-03", text="演示：远程处理 SRV-D-03 存储告警"),
+    between(4, 13, 16, "grant", "a_manager", duty="R2", yes=True),
+    between(4, 15, 10, "act", "b_manager", duty="R2", subject="SRV-D-03", text="演示：远程会话，更新存储固件"),
+    between(4, 20, 10, "notice", "a_manager", kind="change", way="hand", of="system_changed", outcome="signed",
+            title="演示：一体化办公系统迁址通知"),
+    between(5, 14, 9.5, "ask", "b_manager", duty="G8", subject="演示：核心交换机升级窗口", text="演示：5 月 16 日夜间核心交换机升级，预计中断 10 分钟"),
+    between(5, 15, 15, "grant", "a_manager", duty="G8", yes=True),
+    between(6, 10, 10, "ask", "b_manager", duty="G2", swap=("B-01", "B-04"), text="演示：拟以后备工程师接替驻场工程师"),
+    between(6, 12, 15, "grant", "a_manager", duty="G2", yes=False, text="演示：汛期保障期间不同意更换驻场人员"),
+    between(7, 8, 10, "order", "a_manager", clause="7.1.4", days=14, text="演示：一号机房线缆标签缺失，限期补齐"),
+    between(7, 15, 10, "put_right", "b_manager", text="演示：标签已补齐，照片附后"),
+    between(7, 16, 15, "check", "a_manager", yes=False, text="演示：三个机柜背面仍缺标签"),
+    between(7, 21, 10, "put_right", "b_manager", text="演示：背面标签已补，逐柜照片附后"),
+    between(7, 22, 15, "check", "a_manager", yes=True, text="演示：现场逐柜核对，符合要求"),
+    between(7, 25, 10, "notice", "b_manager", kind="force-majeure", way="hand", of="force_majeure_occurred",
+            outcome="signed", title="演示：台风致线路中断的不可抗力通知"),
+    between(7, 27, 10, "majeure", "b_manager", duties=("S1.1-walk", "S1.2", "S3.1"), text="演示：台风期间道路封闭、线路中断，无法到场"),
+    between(7, 30, 15, "answer_majeure", "a_manager", text="演示：核对气象与线路通报，认可"),
+    between(8, 17, 10, "demand_staff", "a_manager", code="B-02", text="演示：两次未按时到岗，要求更换"),
+    between(8, 17, 10.2, "notice", "a_manager", kind="staff", way="hand", outcome="signed", title="演示：要求更换一名驻场人员"),
+    between(8, 18, 10, "ask", "b_manager", duty="G2", swap=("B-02", "B-03"), from_h=48, text="演示：拟以二线工程师接替"),
+    between(8, 19, 15, "grant", "a_manager", duty="G2", yes=True),
+    between(8, 21, 9.5, "replace_staff", "b_manager", old="B-02", new="B-03", text="演示：甲方要求更换"),
+    between(8, 21, 9.6, "stand_in", "b_manager", code="B-03", slot=1),
+    between(9, 3, 10, "supplement", "b_manager", title="演示：补充协议（增购两台服务器的运维）", added="48000.00"),
+    between(9, 8, 15, "settle_supplement", "a_leader"),
+    between(9, 22, 10, "act", "a_manager", duty="R2", subject="SRV-B-07", text="演示：审计发现一次未经许可的远程会话"),
+    between(9, 24, 10, "notice", "b_manager", kind="other", way="courier", outcome="signed", title="演示：三季度工作情况函"),
+    between(9, 28, 10, "claim", "b_manager", kind="amount", amount="3200.00", text="演示：系统调整未提前通知，重复出动的直接损失"),
+    between(10, 15, 15, "answer_claim", "a_manager", agreed="2000.00", text="演示：认可其中一次出动的费用"),
+    between(10, 19, 10, "order", "a_manager", clause="7.1.4", days=10, text="演示：备份介质台账不全，限期补全"),
+    between(10, 26, 10, "put_right", "b_manager", text="演示：台账已补全"),
+    between(10, 27, 15, "check", "a_manager", yes=True, text="演示：抽查十盘，账实相符"),
+    between(2, 4, 10, "hand_over", "b_manager", year=2027),
+    between(2, 15, 10.5, "submit_year", "b_manager", year=2027, text="演示：年度运维工作完成，申请验收"),
+    between(2, 16, 10, "receive", "a_manager", year=2027, text="演示：现场未见此件，待乙方说明"),
+    between(2, 17, 10.2, "prove_handover", "b_manager", year=2027),
+    between(2, 18, 10, "opine", "a_manager", year=2027, speaker="tester", of="演示测评中心", name="演示检查人", qualification="演示：检验资质 0001",
+            text="演示：抽查巡检、备份与台账，符合要求"),
+    between(2, 18, 15, "opine", "a_manager", year=2027, speaker="department", of="演示教育部门", name="演示需求单位代表",
+            text="演示：全年申请均有答复"),
+    between(2, 22, 15, "decide_year", "a_manager", year=2027, text="演示：同意通过验收"),
+    between(2, 23, 9.5, "sign_year", "b_manager", year=2027, text="演示：认可"),
+    between(2, 25, 10, "document", "b_manager", year=2027, kind="acceptance"),
+    between(2, 25, 10.2, "document", "b_manager", year=2027, kind="handover"),
 )  # fmt: skip
 
 QUESTIONS = ("咨询虚拟机扩容流程", "咨询备份保留时长", "咨询证书续期材料", "查询上月资源用量", "咨询政务外网接入步骤",
@@ -112,9 +165,17 @@ CHANNELS = ("portal", "portal", "phone", "mail", "wechat")
 
 def pages(seed: str, first: date, last: date) -> list[Page]:
     """All pages from `first` to `last`, in order; a longer span begins like a shorter one."""
-    found = list(FIXED)
+    found = [*FIXED, *BETWEEN]
     month = first.replace(day=1)
     while month <= last:
+        found.append(
+            Page(
+                moment(max(month, first + timedelta(days=9)), 8.6),
+                "between",
+                "b_manager",
+                {"act": "roster", "month": f"{month}"},
+            )
+        )
         found += _asked(random.Random(f"{seed}:desk:{month:%Y-%m}"), month)  # noqa: S311 - a year that can be had again
         month = (month + timedelta(days=32)).replace(day=1)
     begin, end = moment(first, 0), moment(last, 24)

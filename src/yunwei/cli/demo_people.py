@@ -23,7 +23,7 @@ from yunwei.accounts.models import Account
 from yunwei.assessment import payments
 from yunwei.assets import identity
 from yunwei.assets.models import Asset
-from yunwei.cli import demo_worth
+from yunwei.cli import demo_between, demo_worth
 from yunwei.cli.demo_diary import CRYPTO, EQUAL, SERVICES, Page
 from yunwei.contract import plans
 from yunwei.contract.models import PlanVersion
@@ -443,6 +443,10 @@ def _settle(people: People, page: Page, now: datetime) -> None:
     demo_worth.settle(people.who(page.by), str(page.data["item"]), now)
 
 
+def _between(people: People, page: Page, now: datetime) -> None:
+    demo_between.ACTS[page.data["act"]](people.who(page.by), page.data, now)
+
+
 def _confirm_price(people: People, page: Page, now: datetime) -> None:
     demo_worth.confirm_price(people.who(page.by), now)
 
@@ -461,5 +465,5 @@ CHANGES: Mapping[str, Callable[[Plan], Plan]] = {
 VERBS: Mapping[str, Callable[[People, Page, datetime], None]] = {
     "event": _event, "ticket": _ticket, "finding": _finding, "close_finding": _close_finding,
     "propose": _propose, "decide": _decide, "lay_down": _lay_down, "settle": _settle, "commit": _commit,
-    "reveal": _reveal, "confirm_price": _confirm_price,
+    "reveal": _reveal, "confirm_price": _confirm_price, "between": _between,
 }  # fmt: skip
