@@ -234,5 +234,9 @@ def test_what_is_no_period_is_refused(kind: str, key: str) -> None:
 
 def test_the_latest_whole_period_is_one_that_has_ended() -> None:
     now = datetime(2026, 11, 30, 16, 30, tzinfo=UTC)  # half past midnight on the first of December in Shanghai
-    assert [period.latest_whole(k, now, "Asia/Shanghai").key for k in period.FORMS] == ["2026-11-30", "2026-W48", "2026-11"]
+    assert [period.latest_whole(k, now, "Asia/Shanghai").key for k in period.FORMS] == [
+        "2026-11-30",
+        "2026-W48",
+        "2026-11",
+    ]
     assert period.latest_whole(Kind.MONTHLY, now - timedelta(hours=1), "Asia/Shanghai").key == "2026-10"
