@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -305,7 +305,9 @@ def test_examiners_findings_stand_beside_the_requirement_they_are_about(people: 
     row = submit(people)
     examined(row, people, about="技3", text="恢复通过")
     told = pack.gather(sources.folder(), NOW, acceptance.rounds(sources.folder()))
-    assert {m.requirement.id: [o.text for o in m.opinions] for m in told.measured if m.opinions} == {"技3": ["恢复通过"]}
+    assert {m.requirement.id: [o.text for o in m.opinions] for m in told.measured if m.opinions} == {
+        "技3": ["恢复通过"]
+    }
 
 
 def test_a_contract_that_says_nothing_about_its_end_is_not_accepted_here(people: dict[str, Account]) -> None:
@@ -318,4 +320,3 @@ def test_a_contract_that_says_nothing_about_its_end_is_not_accepted_here(people:
         assert pack.gather(sources.folder(), NOW).measured == []
     finally:
         path.write_text(text, "utf-8")
-    assert datetime(2026, 1, 1, tzinfo=UTC) < NOW
