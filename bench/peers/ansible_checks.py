@@ -21,14 +21,14 @@ from bench.peers.serve import serve
 
 PR_SET_CHILD_SUBREAPER = 36
 FORKS = 16
-HERE = Path(__file__).resolve().parent
+PLUGINS = Path(__file__).resolve().parent / "callbacks"
 
 
 def environment(folder: Path, asked: dict[str, Any]) -> dict[str, str]:
     """How ansible is told to be quick and quiet."""
     return {
         **os.environ,
-        "ANSIBLE_CALLBACK_PLUGINS": str(HERE), "ANSIBLE_STDOUT_CALLBACK": "bench_lines", "BENCH_LINES": str(folder / "told"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(PLUGINS), "ANSIBLE_STDOUT_CALLBACK": "bench_lines", "BENCH_LINES": str(folder / "told"),
         "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1", "ANSIBLE_PIPELINING": "1", "ANSIBLE_HOST_KEY_CHECKING": "0",
         "ANSIBLE_SSH_USETTY": "0", "ANSIBLE_FORKS": str(min(FORKS, len(asked["hosts"]))), "ANSIBLE_HOME": str(folder),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"), "ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "ANSIBLE_STRATEGY": "free",
