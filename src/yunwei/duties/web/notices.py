@@ -34,6 +34,12 @@ from yunwei.ui.vocabulary import BASIS
 
 TONES = {NoticeState.SENT: "warn", NoticeState.SERVED: "ok", NoticeState.FAILED: "bad"}
 OPEN = (State.DUE, State.RUNNING)
+#: what became of a document, as something that happened
+OUTCOMES = {
+    Outcome.SIGNED: gettext_lazy("已签收"), Outcome.REFUSED: gettext_lazy("已拒签"), Outcome.RETURNED: gettext_lazy("已退回"),
+    Outcome.CONFIRMED: gettext_lazy("发送已确认"), Outcome.TOLD: gettext_lazy("已告知"),
+    Outcome.ACKNOWLEDGED: gettext_lazy("对方已查收"),
+}  # fmt: skip
 #: events of one kind that a form offers to hang a notice on
 EVENTS = 12
 
@@ -73,14 +79,14 @@ def _state(row: Any) -> Markup:
     if row.received is False:
         small = Markup("<br>{}").format(cells.state("bad", _("收到方有争议")))
     elif row.outcome:
-        said = [row.get_outcome_display(), _("收到方已确认") if row.received else ""]
+        said = [OUTCOMES[Outcome(row.outcome)], _("收到方已确认") if row.received else ""]
         small = Markup('<br><small class="mut">{}</small>').format(" · ".join(str(s) for s in said if s))
     return Markup("<div>{}{}</div>").format(cells.state(TONES[NoticeState(row.state)], row.get_state_display()), small)
 
 
 def _when(row: Notice) -> Markup:
     """Sent, and under it from when it is served."""
-    served = Markup("<br>{} {}").format(_("送达"), cells.stamp(row.effective_at)) if row.effective_at else ""
+    served = Markup("<br>{} {}").format(_("已送达"), cells.stamp(row.effective_at)) if row.effective_at else ""
     return Markup('<div class="nowrap">{} {}{}</div>').format(_("发出"), cells.stamp(row.sent_at), served)
 
 
@@ -141,7 +147,7 @@ def notices(request: HttpRequest) -> HttpResponseBase:
     context = _form(folder, by) | {
         "problem": problem, "given": request.POST, "here": "notices", "clocks": _clocks(folder),
         "service": folder.contract.service, "due": due, "local_now": local(now_of_instance()),
-        "outcome_words": dict(Outcome.choices), "word": word, "basis": BASIS,
+        "outcome_words": OUTCOMES, "word": word, "basis": BASIS,
         "addresses": [(side, rules.address_of(side, now_of_instance())) for side in ("A", "B")],
     }  # fmt: skip
     response = show(request, LISTING, _sentence, template="duties/notices.jinja", context=context)
@@ -217,7 +223,7 @@ def notice(request: HttpRequest, notice_id: int) -> HttpResponseBase:
     context = {
         "row": row, "problem": problem, "given": request.POST, "way": way, "word": word, "basis": BASIS,
         "linked": [(e, events.get(e.kind, e.kind)) for e in linked], "clocks": [(o, titles.get(o.obligation, "")) for o in clocks],
-        "due": due, "tones": terms.TONES, "state_of": State, "outcomes": Outcome.choices, "local_now": local(now_of_instance()),
+        "due": due, "tones": terms.TONES, "state_of": State, "outcomes": OUTCOMES, "local_now": local(now_of_instance()),
         "serving": way.outcomes if way else [], "sentence": words.pieces(template, values), "clause": found.clause,
         "may_deliver": bool(side) and row.state == NoticeState.SENT,
         "may_reply": bool(side) and side != row.sender and row.state == NoticeState.SERVED and row.received is None,
