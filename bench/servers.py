@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from bench.product import judged
 from yunwei.gm import sm2
@@ -60,11 +61,8 @@ def asked_by_product(endpoint: Mapping[str, Any]) -> list[str]:
     target = Target(
         "one", "redfish", endpoint["address"], int(endpoint["port"]), ring.seal(login()), profile="deep"
     )  # fmt: skip
-    Bmc.get = noting  # type: ignore[method-assign]
-    try:
+    with patch.object(Bmc, "get", noting):
         run_job(Job("plan", "plan", "plan", datetime.now(UTC), [target]), ring)
-    finally:
-        Bmc.get = get  # type: ignore[method-assign]
     return asked
 
 

@@ -11,6 +11,7 @@ from bench.measure import Sample, Side, alternate
 from bench.model import Claim, Must, Row, RowFunction, at_least, at_most
 from bench.peer import Peer
 from bench.product import NAME, Product
+from bench.shares import bound
 from bench.switches import Switches, read_by_peer, switches
 from yunwei.lab.spec import DeviceSpec
 
@@ -33,12 +34,13 @@ def _values(given: dict[str, dict[str, list[Any]]]) -> dict[str, str]:
 
 
 def _row(
-    farm: Switches, peer: Side, credential: dict[str, str], *, times: int, must: Must, bound: str, notes: Sequence[str]
+    farm: Switches, peer: Side, credential: dict[str, str], *, times: int, must: Must, notes: Sequence[str]
 ) -> Row:
     """Both sides measured, CPU for each switch compared."""
     with Product() as product:
         targets = product.targets(farm.endpoints, credential)
         measured = alternate([Side(NAME, lambda: product.look(targets)[0]), peer], times)
+    told = bound(farm.endpoints, credential)
     cpu: Callable[[Sample], float] = lambda sample: sample.cpu  # noqa: E731
     over, under = (peer.name, NAME) if must.relation == "≥" else (NAME, peer.name)
     what = "CPU per switch, theirs / ours" if must.relation == "≥" else "CPU per switch, ours / theirs"
@@ -46,7 +48,7 @@ def _row(
         claims=(Claim(what, must, measured.ratio(over, under, cpu), peer.name),),
         figures=measured.figures("CPU per switch", cpu, "ms", 1000.0)
         + measured.figures("switches per second", lambda sample: sample.rate, "/s"),
-        equal=measured.equal, void=measured.void, bound=bound, notes=(f"ours: {OURS}", *notes),
+        equal=measured.equal, void=measured.void, bound=told, notes=(f"ours: {OURS}", *notes),
     )  # fmt: skip
 
 
@@ -62,7 +64,7 @@ def pysnmp(quick: bool) -> Row:
 
         return _row(
             farm, Side("pysnmp", run), {"community": farm.community}, times=times, must=at_least(30),
-            bound="", notes=(PYSNMP,),
+            notes=(PYSNMP,),
         )  # fmt: skip
 
 
@@ -89,7 +91,7 @@ def _netsnmp(quick: bool, version: str) -> Row:
         login = netsnmp.v2c(farm.community) if version == "2c" else netsnmp.v3(farm.user)
         credential = {"community": farm.community} if version == "2c" else DeviceSpec.user_credential(farm.user)
         peer = Side("net-snmp", lambda: netsnmp.walk(devices, login, repetitions))
-        return _row(farm, peer, credential, times=times, must=at_least(3), bound="", notes=(WALK,))
+        return _row(farm, peer, credential, times=times, must=at_least(3), notes=(WALK,))
 
 
 C_LOOP = (
@@ -105,7 +107,7 @@ def libsnmp(quick: bool) -> Row:
         devices, plan = _devices(farm, count), farm.plan()
         peer = Side("libsnmp in C", lambda: libsnmp_loop.poll(devices, plan))
         credential = {"community": farm.community}
-        return _row(farm, peer, credential, times=times, must=at_most(4), bound="", notes=(C_LOOP,))
+        return _row(farm, peer, credential, times=times, must=at_most(4), notes=(C_LOOP,))
 
 
 ROWS: dict[str, RowFunction] = {
