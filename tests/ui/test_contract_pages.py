@@ -29,7 +29,7 @@ from yunwei.ledger.models import Intake
 
 pytestmark = pytest.mark.django_db
 #: statements of each page, whatever the tables hold
-HEALTH, CLAUSES, LIST, PLAN = 20, 7, 8, 12
+HEALTH, CLAUSES, LIST, PLAN = 26, 7, 8, 12
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_both_parties_clocks_have_equal_room(client: Client, people, at_the_day)
     scene.play(people)
     page = get(client, "/contract", people["a_manager"])
     assert page.count('class="card c6"') == 2
-    ours, theirs = page.split("甲方的时钟")[1].split("乙方的时钟")
+    ours, theirs = page.split("甲方自己的期限")[1].split("乙方自己的期限")
     assert "请示扩容" in ours, "the client's fifteen working days run"
     assert "咨询" in theirs.split("</section>")[0]
 

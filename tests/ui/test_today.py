@@ -23,7 +23,7 @@ from yunwei.ui.vocabulary import EVENTS, REASONS
 
 pytestmark = pytest.mark.django_db
 #: the frame (session, account, chain of heads) and one statement a card
-STATEMENTS = 24
+STATEMENTS = 26
 
 
 @pytest.fixture

@@ -17,11 +17,13 @@ from yunwei.contract import openitems, period, plans
 from yunwei.contract.models import PlanState, PlanVersion
 from yunwei.contract.schema import ApprovedPlan, Folder, Kind, Obligation, OpenItem
 from yunwei.contract.web import terms, tree
+from yunwei.duties import sources
 from yunwei.duties.models import Occurrence, State
 from yunwei.duties.queries import OPEN
-from yunwei.duties.web import day, year
+from yunwei.duties.web import day, own, year
 from yunwei.duties.web.pending import BOTH, Waiting, waiting
 from yunwei.duties.web.standing import NOTHING, Standing, standings, worst
+from yunwei.kernel.calendar import Calendar
 from yunwei.ledger.models import Entry
 from yunwei.ui import words
 from yunwei.ui.context import contract_folder, page
@@ -55,7 +57,8 @@ class Side:
     name: str
     title: str
     standing: Standing
-    clocks: list[day.Clock]
+    clocks: list[own.Own]
+    hands: str  # who of it acts
     running: int
     answers: int
     plan: int  # versions it has to decide on
@@ -85,7 +88,7 @@ def _weight(standing: Standing) -> int:
 
 def side(
     code: str, folder: Folder, found: Mapping[str, Standing], rows: Sequence[Occurrence], plan: ApprovedPlan | None,
-    open_: Waiting, proposed: int, now: datetime, zone: ZoneInfo,
+    open_: Waiting, proposed: int, now: datetime, zone: ZoneInfo, calendar: Calendar,
 ) -> Side:  # fmt: skip
     """One party with what it owes and what waits for it."""
     party = next(p for p in folder.contract.parties if p.role == code)
@@ -96,7 +99,8 @@ def side(
         name=words.party(code),
         title=party.name,
         standing=worst(found.get(o.id, NOTHING) for o in folder.obligations if code in o.owes.value),
-        clocks=day.clocks(folder, mine, plan, now, zone),
+        clocks=own.clocks(folder, code, mine, plan, calendar, now, zone),
+        hands=own.hands(code),
         running=len(running),
         answers=open_.by[code],
         plan=proposed if code == "A" else 0,
@@ -165,8 +169,8 @@ def model(now: datetime) -> dict[str, Any]:
     known = {o.id: o for o in folder.obligations}
     open_ = waiting(known)
     proposed = list(PlanVersion.objects.filter(state=PlanState.PROPOSED).values_list("version", flat=True))
-    rows = day.open_rows()
-    sides = [side(c, folder, found, rows, plan, open_, len(proposed), now, zone) for c in BOTH]
+    rows, calendar = day.open_rows(), sources.calendar()
+    sides = [side(c, folder, found, rows, plan, open_, len(proposed), now, zone, calendar) for c in BOTH]
     stones, today_at, ticks = year.milestones(folder, versions, now, zone)
     whole = worst(found.values())
     items = sorted(openitems.still_open(folder), key=lambda i: not i.blocks.startswith(MONEY))
@@ -212,7 +216,7 @@ def model(now: datetime) -> dict[str, Any]:
 
 def _numbers(sides: Sequence[Side], open_: Waiting) -> dict[int, int]:
     """Ledger numbers of the clocks, proofs and claims shown; one statement."""
-    said: list[Any] = [*(c for s in sides for c in s.clocks), *open_.proofs, *open_.claims, *open_.disputes]
+    said: list[Any] = [*(c.clock for s in sides for c in s.clocks), *open_.proofs, *open_.claims, *open_.disputes]
     ids = {row.evidence for row in said if row.evidence is not None}
     return dict(Entry.objects.filter(intake_id__in=ids).values_list("intake_id", "seq"))
 

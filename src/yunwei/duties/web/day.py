@@ -12,7 +12,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, When, W
 from django.utils.translation import gettext as _
 
 from yunwei.contract import openitems
-from yunwei.contract.schema import ApprovedPlan, Folder, Instalment, Kind, Obligation
+from yunwei.contract.schema import ApprovedPlan, Folder, Instalment, Kind, Obligation, Unit
 from yunwei.duties.models import Claim, ClaimState, ManualProof, Occurrence, State, TriggerEvent
 from yunwei.duties.queries import overdue, stated_in_time
 from yunwei.duties.web.looked import Sweep
@@ -68,6 +68,8 @@ class Clock:
     owner: str
     occurrence: int
     evidence: int | None
+    due_at: datetime
+    working: bool  # its rule counts working days
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,16 @@ def _clock(
         owner=words.party(row.owes),
         occurrence=row.pk,
         evidence=event.evidence if event else row.evidence,
+        due_at=due_at,
+        working=_counts_working_days(obligation, plan),
     )
+
+
+def _counts_working_days(obligation: Obligation, plan: ApprovedPlan | None) -> bool:
+    lines = plan.plan.lines if plan else []
+    planned = next((line.deadline for line in lines if line.obligation == obligation.id), None)
+    found = obligation.deadline or planned
+    return found is not None and found.unit is Unit.WORKING_DAY
 
 
 def payments(folder: Folder, rows: Sequence[Occurrence], now: datetime, zone: ZoneInfo) -> list[Payment]:

@@ -18,7 +18,8 @@ from django.shortcuts import redirect
 from yunwei.contract import openitems, period, plans
 from yunwei.contract.models import PlanState, PlanVersion
 from yunwei.contract.schema import ApprovedPlan, Folder
-from yunwei.duties.web import day, looked, year
+from yunwei.duties import sources
+from yunwei.duties.web import day, looked, own, year
 from yunwei.duties.web.pending import side_of, waiting
 from yunwei.ledger import heads
 from yunwei.ledger.models import Entry, Head, HeadPush, Intake
@@ -138,7 +139,11 @@ def model(now: datetime, account: object = None) -> dict[str, Any]:
     slices, figure, caption = year.ring_of(counts)
     span = period.duty_span(folder.contract)
     today = start.date()
+    side = side_of(account)
     return {
+        "own": own.clocks(folder, side, rows, plan, sources.calendar(), now, zone) if side else [],
+        "own_side": words.party(side) if side else "",
+        "own_hands": own.hands(side) if side else "",
         "now": now,
         "sentence": day.sentence(counts, sweep),
         "date_line": words.date_line(today, (today - span.start).days + 1, (span.end - span.start).days + 1),
