@@ -198,9 +198,17 @@ def run_job(
     is the collector's wall clock by default: what it says about observation times is part of the signed result.
     """
     catalogue = catalogue or shipped()  # two seconds of compiling that the loop must not wait for
+    given: list[JobResult] = []
+
+    async def main() -> None:
+        given.append(await run_job_async(job, opener, progress, collector=collector, state=state,
+                                         catalogue=catalogue, limits=limits, clock=clock, wall=wall))  # fmt: skip
+
+    # Not the task's own result: giving SIGINT back, asyncio's runner writes that out as text twice (signal asks whether its
+    # handler, which holds the task, is one of an enum), and for a large job that is a tenth of all the work.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run_job_async(job, opener, progress, collector=collector, state=state,
-                                        catalogue=catalogue, limits=limits, clock=clock, wall=wall))  # fmt: skip
+        runner.run(main())
+    return given[0]
 
 
 async def run_job_async(
