@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.assessment.conftest import CONTRACTS
 from tests.ui.contract_scene import FILE
 from yunwei.accounts.models import Account
-from yunwei.assessment import claims, payments
+from yunwei.assessment import claims, payments, waiting
 from yunwei.assessment.errors import AssessmentError
 from yunwei.assessment.models import Demand, SetOff
 from yunwei.contract.folder import load
@@ -161,3 +161,12 @@ def test_a_clause_that_allows_no_set_off_gives_none(people: dict[str, Account]) 
             payments.set_off(D(5), ground="x", clause=clause, file=FILE, by=people["a_manager"], now=NOW)
     row = payments.set_off(D(5), ground="x", file=FILE, by=people["a_manager"], now=NOW)
     assert row.clause == "7.1.2"
+
+
+def test_what_waits_for_an_answer_is_told_to_the_side_that_answers(people: dict[str, Account]) -> None:
+    row = make(people)
+    make(people, "a_manager", ground="10.1")
+    told = {(w.side, w.what) for w in waiting.waiting(sources.folder(), NOW) if w.page == "claims"}
+    assert told == {("A", "索赔：7.1.11"), ("B", "索赔：10.1")}
+    claims.answer(row.pk, "accepted", text="", by=people["a_manager"], now=NOW)
+    assert {w.side for w in waiting.waiting(sources.folder(), NOW) if w.page == "claims"} == {"B"}

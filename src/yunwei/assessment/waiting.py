@@ -11,9 +11,9 @@ from django.db.models.functions import TruncMonth
 from django.utils.translation import gettext as _
 
 from yunwei.assessment import rectify, sheets, year
-from yunwei.assessment.models import Appeal, SetOff, Sheet, SheetState
+from yunwei.assessment.models import Appeal, Conflict, Demand, Majeure, SetOff, Sheet, SheetState
 from yunwei.assessment.models_year import Acceptance, HandoverItem
-from yunwei.contract.models import Closing
+from yunwei.contract.models import Closing, Supplement
 from yunwei.contract.schema import Folder
 from yunwei.duties.dealing_waits import turns
 from yunwei.duties.models import Occurrence
@@ -37,6 +37,7 @@ def waiting(folder: Folder, now: datetime) -> list[Waits]:
         *_appeals(),
         *_set_offs(),
         *_closings(),
+        *_between(),
         *_year(folder),
         *_orders(now),
         *_handover(),
@@ -141,3 +142,26 @@ def _handover() -> list[Waits]:
         for side in ("A", "B")
         if told[side.lower()]
     ]
+
+
+def _between() -> list[Waits]:
+    """Claims, cases of force majeure, conflicts of rules and supplements that one side has to answer; four statements."""
+    other = {"A": "B", "B": "A"}
+    found = [
+        Waits(other[r.side], _("索赔：{ground}").format(ground=r.ground), r.said_at, "claims")
+        for r in Demand.objects.filter(outcome="")
+    ]
+    found += [
+        Waits(other[r.side], _("不可抗力卷宗 {n}").format(n=r.pk), r.said_at, "majeure", str(r.pk))
+        for r in Majeure.objects.filter(accepted__isnull=True).exclude(claims=[])
+    ]
+    found += [
+        Waits("A", _("规则冲突：{title}").format(title=r.title), r.sent_at or r.said_at, "conflicts")
+        for r in Conflict.objects.filter(holds="")
+    ]
+    found += [
+        Waits(other.get(r.proposed_by.party, "A"), _("补充文件：{title}").format(title=r.content["document"]["title"]),
+              r.proposed_at, "supplements")
+        for r in Supplement.objects.filter(confirmed__isnull=True).select_related("proposed_by__organisation")
+    ]  # fmt: skip
+    return found
