@@ -90,6 +90,7 @@ def document(rows: Sequence[Row], facts: Facts, *, quick: bool, at: datetime) ->
 
 def write(folder: Path, rows: Sequence[Row], facts: Facts, *, quick: bool) -> list[Path]:
     """Both files; returns them."""
+    folder.mkdir(parents=True, exist_ok=True)
     at = datetime.now(UTC)
     text, data = folder / "benchmarks.md", folder / "benchmarks.json"
     text.write_text(markdown(rows, facts, quick=quick, at=at), encoding="utf-8")

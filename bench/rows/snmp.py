@@ -54,7 +54,7 @@ def _row(
 
 def pysnmp(quick: bool) -> Row:
     """SNMP v2c poll of a 65-port switch, CPU per device"""
-    ours, theirs, times = (100, 10, 3) if quick else (1000, 30, 7)
+    ours, theirs, times = (100, 5, 3) if quick else (1000, 30, 7)
     with switches(ours) as farm, Peer("pysnmp_poll") as peer:
         asked = {**farm.plan(), "devices": _devices(farm, theirs)}
 
@@ -85,7 +85,7 @@ def netsnmp_v3(quick: bool) -> Row:
 
 
 def _netsnmp(quick: bool, version: str) -> Row:
-    ours, theirs, times = (100, 20, 3) if quick else (1000, 100, 7)
+    ours, theirs, times = (100, 10, 3) if quick else (1000, 100, 7)
     with switches(ours) as farm:
         devices, repetitions = _devices(farm, theirs), farm.plan()["max_repetitions"]
         login = netsnmp.v2c(farm.community) if version == "2c" else netsnmp.v3(farm.user)

@@ -119,11 +119,11 @@ def test_a_row_that_is_not_met_ends_with_1(
     monkeypatch.setattr(
         registry, "chosen", lambda _names: [Entry("a-good", "Good", good), Entry("a-row", title, function)]
     )
-    assert bench_main.main(["--quick", "--out", str(tmp_path)]) == code
+    assert bench_main.main(["--quick", "--out", str(tmp_path / "new")]) == code
     assert word in capsys.readouterr().out
-    told = json.loads((tmp_path / "benchmarks.json").read_text(encoding="utf-8"))
+    told = json.loads((tmp_path / "new" / "benchmarks.json").read_text(encoding="utf-8"))
     assert [row["met"] for row in told["rows"]] == [True, code == 0]
-    text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    text = (tmp_path / "new" / "benchmarks.md").read_text(encoding="utf-8")
     assert title in text
     assert word in text
 
