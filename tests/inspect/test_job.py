@@ -167,7 +167,7 @@ def test_a_result_of_another_run_or_zone_is_not_taken(site: Site):
 
 
 def test_a_result_is_never_written_out_as_text_on_its_way(monkeypatch: pytest.MonkeyPatch):
-    # asyncio's runner does that with the result of the task it ran: for a large job a tenth of all the work
+    # asyncio's runner does that, twice, with the result of the task it ran
     told: list[str] = []
 
     class Loud:

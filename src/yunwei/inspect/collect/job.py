@@ -205,7 +205,7 @@ def run_job(
                                          catalogue=catalogue, limits=limits, clock=clock, wall=wall))  # fmt: skip
 
     # Not the task's own result: giving SIGINT back, asyncio's runner writes that out as text twice (signal asks whether its
-    # handler, which holds the task, is one of an enum), and for a large job that is a tenth of all the work.
+    # handler, which holds the task, is one of an enum), and that grows with the job.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
     return given[0]
