@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -21,6 +22,7 @@ from yunwei.contract.schema import PriceStep, Rubric
 from yunwei.duties import books, sources
 from yunwei.duties import services as duties
 from yunwei.duties.models import Occurrence
+from yunwei.kernel.errors import YunweiError
 from yunwei.ledger import services as ledger
 from yunwei.ledger.audit import audit
 
@@ -29,6 +31,8 @@ D = Decimal
 SIGNED = datetime(2026, 2, 3, 6, 0, tzinfo=UTC)
 INVOICE = datetime(2026, 2, 3, 7, 0, tzinfo=UTC)
 UNICOM = [PriceStep(D(95), per_cent=D(100)), PriceStep(D(0), over=D(100))]
+#: 郁南 PPP: E = 1 from 90, else W / 90
+YUNAN = [PriceStep(D(90), per_cent=D(100)), PriceStep(D(0), over=D(90))]
 
 
 @pytest.fixture(autouse=True)
@@ -166,6 +170,51 @@ def test_the_balance_is_due_for_the_confirmed_price_alone(
         "price_confirmed", at=INVOICE, by=people["a_manager"], now=INVOICE, file=FILE, subject={"amount": "1840784.00"}
     )
     assert payments.statement().parts[-1].amount == D("376524.00")
+
+
+def test_no_invoice_starts_a_clock_on_a_balance_that_is_none(
+    people: dict[str, Account], django_capture_on_commit_callbacks: object
+) -> None:
+    agree_all(people, django_capture_on_commit_callbacks)
+    freeze_all(people, "65")
+    pay_first(people)
+    stand = payments.statement()
+    assert (stand.price, stand.balance, stand.negative) == (D("1359670.00"), D("-104590.00"), True)
+    duties.record_event(
+        "price_confirmed", at=INVOICE, by=people["a_manager"], now=INVOICE, file=FILE, subject={"amount": "1359670.00"}
+    )
+    for amount, told in (("104590.00", "待双方协商"), ("-104590.00", "正数"), ("0.00", "正数")):
+        send = partial(
+            duties.record_event, "invoice_received_balance", at=INVOICE, by=people["a_manager"], now=INVOICE, file=FILE,
+            subject={"amount": amount},
+        )  # fmt: skip
+        if told == "正数":
+            with pytest.raises(YunweiError, match=told):
+                send()
+        else:
+            row = send()
+            assert not row.starts_clock
+            assert told in row.why
+
+
+@pytest.mark.parametrize(("curve", "price"), [(UNICOM, "1840784.00"), (YUNAN, "2045315.56"), ((), None)])
+def test_the_same_frozen_months_give_one_price_per_curve_and_none_while_5_1_is_blank(
+    people: dict[str, Account], django_capture_on_commit_callbacks: object, curve: list[PriceStep], price: str | None
+) -> None:
+    agree(people, django_capture_on_commit_callbacks, "period-dates", reading="R1")
+    agree(
+        people,
+        django_capture_on_commit_callbacks,
+        "requirement",
+        rubric=load_part(sources.contract_dir() / "rubric.yaml", Rubric),
+    )
+    if curve:
+        agree(people, django_capture_on_commit_callbacks, "price-formula", price=curve)
+    freeze_all(people, "88")
+    stand = payments.statement()
+    assert stand.score == D("88.00")
+    assert stand.price == (D(price) if price else None)
+    assert [m.item for m in stand.missing] == ([] if price else ["price-formula"])
 
 
 def test_a_set_off_counts_when_it_was_accepted(

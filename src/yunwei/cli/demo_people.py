@@ -351,7 +351,9 @@ def _event(people: People, page: Page, now: datetime) -> None:
         return
     subject = dict(page.data["subject"])
     if subject.get("amount") == EQUAL:
-        subject["amount"] = str(_instalment(kind))
+        if (owed := _instalment(kind)) <= 0:  # paid more than the price: nobody sends an invoice
+            return
+        subject["amount"] = str(owed)
     duties.record_event(
         kind, at=page.at, by=people.who(page.by), now=now, file=paper(kind, note), subject=subject, note=note
     )

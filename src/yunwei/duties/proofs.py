@@ -108,7 +108,11 @@ def _unequal(instalment_id: str, subject: dict[str, str], where: str) -> str:
         raise DutyError(_("需要写明金额"), where=where, hint="amount=12345.00")
     amount = parse_figures(str(subject["amount"]))
     subject["amount"] = str(amount)
+    if amount <= 0:
+        raise DutyError(_("金额须为正数"), where=where)
     due = _instalment_due(instalment_id)
+    if due is not None and due <= 0:  # nothing is owed: a negative balance goes to the parties, never to a clock
+        return _("该期应付 {due}，无可支付，待双方协商，不起算期限").format(due=due)
     if due is None or due == amount:
         return ""
     return _("金额 {amount} 与该期应付 {due} 不等，不起算期限").format(amount=amount, due=due)
