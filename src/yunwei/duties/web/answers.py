@@ -119,8 +119,8 @@ def _points(folder: Folder, found: Costs) -> list[Any]:
         return [*lines, _pending(folder)]
     if found.point is not None:
         lines.append(_("价款按得分折算：年度得分每少 1 分，价款少 ¥ {n}").format(n=format_figures(found.point)))
-    elif item := openitems.blocked(folder, PRICE):
-        lines.append(_open(_("价款函数空白，分数还不影响价款"), item))
+    elif blank := openitems.blocked(folder, PRICE):
+        lines.append(_open(_("价款函数空白，分数还不影响价款"), blank))
     return lines
 
 
