@@ -116,7 +116,9 @@ def end(case_id: int, event_id: int, *, by: Account, now: datetime) -> Majeure:
 def steps(row: Majeure) -> list[Step]:
     """What the case owes by the contract, each with its own clock."""
     rule = rules(sources.folder())
-    wanted: list[tuple[str, int | None]] = [(name, row.occurred_id) for name in (rule.notice, rule.certificate, rule.mitigate) if name]
+    wanted: list[tuple[str, int | None]] = [
+        (name, row.occurred_id) for name in (rule.notice, rule.certificate, rule.mitigate) if name
+    ]
     wanted += [(rule.over, row.ended_id)] if rule.over else []
     found = {
         (o.obligation, o.period): o
