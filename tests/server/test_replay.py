@@ -205,7 +205,7 @@ def test_the_diary_knows_its_contract_and_its_people():
     }
     assert verbs == {p.what for p in pages}
     items = {item.id for item in folder.open_items}
-    duties, clauses = {o.id for o in folder.obligations}, {c.id for c in folder.clauses}
+    duties = {o.id for o in folder.obligations}
     for page in pages:
         assert page.by in people
         if page.what == "event":
@@ -213,7 +213,7 @@ def test_the_diary_knows_its_contract_and_its_people():
             assert side in kinds[page.data["kind"]].by
         if page.what == "between":
             assert page.data["act"] in demo_between.ACTS
-            assert page.data.get("duty", page.data.get("clause")) in {None, *duties, *clauses}
+            assert page.data.get("duty") in {None, *duties}
         if page.what in ("lay_down", "settle"):
             assert page.data["item"] in items
     assert {*demo_diary.SERVICES.values(), *demo_diary.CRYPTO.values()} <= set(kinds)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from rich.progress import Progress, TaskID
 
 from yunwei.cli import common, contact
@@ -95,12 +96,20 @@ def _agree() -> None:
 
 
 def _approve_plan() -> None:
-    """乙方 proposes the plan with today's inventory as its baseline; 甲方 approves it."""
+    """乙方 proposes the plan with today's inventory as its baseline; 甲方 approves it. Its days end at midnight, so that the
+    day can be played at any hour of it: what was due at six in the evening would by then be missed, and rightly."""
     from yunwei.contract import plans
     from yunwei.contract.folder import load
 
     folder = load(instance.folder() / "contract")
-    row = plans.propose(folder.plan, folder=folder, by=common.actor_account("b_manager"), now=common.now())
+    whole_days = [
+        msgspec.structs.replace(line, cadence=msgspec.structs.replace(line.cadence, due_time="24:00"))
+        if line.cadence
+        else line
+        for line in folder.plan.lines
+    ]
+    plan = msgspec.structs.replace(folder.plan, lines=whole_days)
+    row = plans.propose(plan, folder=folder, by=common.actor_account("b_manager"), now=common.now())
     plans.approve(row.version, by=common.actor_account("a_manager"), now=common.now(), reason=_("演示：同意"))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from yunwei.accounts import staff
 from yunwei.accounts.models import Account, StaffMember
-from yunwei.assessment import acceptance, claims, force_majeure, handover, rectify
+from yunwei.assessment import acceptance, claims, force_majeure, handover, rectify, year
 from yunwei.assessment.models import Acceptance, Demand, Handover, HandoverItem, Majeure, Order
 from yunwei.contract import closings, supplements
 from yunwei.contract.models import Supplement
@@ -140,7 +140,8 @@ def order(by: Account, data: Data, now: datetime) -> None:
     """甲方 orders something to be put right (7.1.4, 4.3.2)."""
     if not Order.objects.filter(what=data["text"]).exists():
         due = now + timedelta(days=data["days"])
-        rectify.order(data["text"], clause=data["clause"], due_at=due, file=paper(data["text"]), by=by, now=now)
+        clause = year.end_of(sources.folder()).rectify_clauses[-1]
+        rectify.order(data["text"], clause=clause, due_at=due, file=paper(data["text"]), by=by, now=now)
 
 
 def put_right(by: Account, data: Data, now: datetime) -> None:

@@ -54,6 +54,14 @@ GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
             "inspect.collector.trusted",
         ),
     ),
+    "people": (
+        gettext_lazy("人员与第三方"),
+        (
+            "accounts.staff.entered", "accounts.staff.certified", "accounts.staff.confirmed", "accounts.staff.refused",
+            "accounts.staff.demanded", "accounts.staff.replaced", "accounts.staff.left", "accounts.body.entered",
+            "accounts.body.engaged", "accounts.body.ended",
+        ),
+    ),
     "reading": (
         gettext_lazy("查看与导出"),
         ("ledger.read", "ledger.exported", "ledger.handover", "ledger.audited", "inspect.job.exported"),
