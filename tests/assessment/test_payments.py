@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 
+import msgspec
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -62,11 +63,12 @@ def agree(people: dict[str, Account], capture: object, name: str, **more: object
         )  # fmt: skip
 
 
-def freeze_all(people: dict[str, Account], score: str) -> None:
-    """Every month of the term frozen with one score, as if each had gone its way."""
+def freeze_all(people: dict[str, Account], score: str, **changed: object) -> None:
+    """Every month of the term frozen with one score, as if each had gone its way by the folder's rubric (or another)."""
+    rubric = msgspec.structs.replace(load_part(sources.contract_dir() / "rubric.yaml", Rubric), **changed)
     for month in sheets.months(sources.folder()):
         Sheet.objects.create(
-            month=month.name, state=SheetState.FROZEN, rubric={}, days=month.days, body={}, score=D(score),
+            month=month.name, state=SheetState.FROZEN, rubric=msgspec.to_builtins(rubric), days=month.days, body={}, score=D(score),
             scored_by=people["a_manager"], scored_at=INVOICE, appeal_until=INVOICE, frozen_by=people["a_manager"],
             frozen_at=INVOICE, artifact="x",
         )  # fmt: skip
@@ -195,6 +197,27 @@ def test_no_invoice_starts_a_clock_on_a_balance_that_is_none(
             row = send()
             assert not row.starts_clock
             assert told in row.why
+
+
+def test_months_scored_by_another_rubric_than_the_signed_one_give_no_price(
+    people: dict[str, Account], django_capture_on_commit_callbacks: object
+) -> None:
+    freeze_all(people, "88", found=D("0.5"))
+    agree_all(people, django_capture_on_commit_callbacks)
+    stand = payments.statement()
+    assert stand.price is None
+    assert "不是按双方签署的评分标准定分" in stand.missing[0].what
+
+
+def test_months_scored_before_the_same_rubric_was_signed_count_and_say_so(
+    people: dict[str, Account], django_capture_on_commit_callbacks: object
+) -> None:
+    freeze_all(people, "88")
+    rubric = load_part(sources.contract_dir() / "rubric.yaml", Rubric)
+    assert not sheets.adopted(sources.folder(), rubric)
+    agree_all(people, django_capture_on_commit_callbacks)
+    assert sheets.adopted(sources.folder(), rubric)
+    assert payments.statement().price == D("1840784.00")
 
 
 @pytest.mark.parametrize(("curve", "price"), [(UNICOM, "1840784.00"), (YUNAN, "2045315.56"), ((), None)])

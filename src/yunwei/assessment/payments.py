@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -24,7 +25,7 @@ from yunwei.assessment.explained import english
 from yunwei.assessment.models import SetOff, Sheet, SheetState
 from yunwei.contract import openitems
 from yunwei.contract.closing import PRICE, READING, RUBRIC
-from yunwei.contract.schema import Event, Folder, Instalment, Kind
+from yunwei.contract.schema import Event, Folder, Instalment, Kind, Rubric
 from yunwei.duties import sources
 from yunwei.duties.models import Occurrence, State, TriggerEvent
 from yunwei.duties.papers import File, bounded, said, stored
@@ -123,6 +124,13 @@ def _missing(folder: Folder, frozen: Sequence[Sheet]) -> list[Missing]:
         found.append(Missing(_("合同目录没有评分标准"), owners["AB"]))
     elif not rubric.price and not any(m.item for m in found):
         found.append(Missing(_("评分标准没有价款函数"), owners["AB"]))
+    if rubric is not None and not any(m.item for m in found):
+        others = [row.month for row in frozen if not sheets.adopted(folder, msgspec.convert(row.rubric, Rubric))]
+        if others:  # scored by something that nobody signed: no price follows from it
+            named = "、".join(sorted(others))
+            found.append(
+                Missing(_("这些月份不是按双方签署的评分标准定分的：{months}").format(months=named), owners["AB"])
+            )
     counted = [m.name for m in sheets.months(folder) if _counts(folder, m)]
     left = sorted(set(counted) - {row.month for row in frozen})
     if left:

@@ -87,8 +87,19 @@ def rubric_of(folder: Folder) -> Rubric:
 
 
 def adopted(folder: Folder, rubric: Rubric) -> bool:
-    """Whether both parties adopted this rubric by a document that is in hand (合同 3.1); else it is tried out only."""
-    return any(d.id == rubric.document and d.present for d in folder.documents)
+    """Whether both parties adopted this rubric by a document that is in hand (合同 3.1); else it is tried out only.
+
+    A month may have been scored before they signed: what they signed is then compared with what it was scored by.
+    """
+    signed = folder.rubric
+    if signed is None or not any(d.id == signed.document and d.present for d in folder.documents):
+        return False
+    return _terms(signed) == _terms(rubric)
+
+
+def _terms(rubric: Rubric) -> Rubric:
+    """What a rubric says about a month: without the document that adopted it, and without the price, which is the year's."""
+    return msgspec.structs.replace(rubric, document="", price=[])
 
 
 def computed(name: str) -> scoring.Score:
