@@ -50,6 +50,8 @@ def cluster() -> Iterator[str]:
         **quiet,
     )
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=60"
+    # two tests' transactions that wait for each other end with an error that names the statement, not with a silent CI
+    options += " -c lock_timeout=120s"
     # not in /dev/shm: it may be missing or tiny in a container, and a server that is cut off leaves files there
     options += " -c dynamic_shared_memory_type=mmap"
     ctl = [*prefix, bin_ / "pg_ctl", "-D", data, "-w"]
