@@ -20,6 +20,10 @@ bench: ## the product against its peers, side by side: writes docs/benchmarks.md
 	@scripts/bootstrap demo
 	@scripts/bench $(ARGS)
 
+chaos: ## things die on purpose, at every commit and step; nothing is lost, nothing happens twice; ARGS="--seed N --quick", ARGS="crash" for some, ARGS="--list" for the names
+	@scripts/bootstrap test
+	@scripts/chaos $(ARGS)
+
 check: ## format, lint, types, walls: the fast half of `make test`
 	@scripts/check
 
@@ -35,4 +39,4 @@ lock: ## renew the lock files (with hashes, without addresses)
 messages: ## renew the English catalogue's source
 	@$(PY) scripts/messages.py
 
-.PHONY: help demo test bench check check-shared lock messages
+.PHONY: help demo test bench chaos check check-shared lock messages
