@@ -34,8 +34,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
-    """Yield the URL of an empty database on a throw-away server. fsync is off: these data are for tests only."""
+def cluster(*, durable: bool = False, connections: int = 60) -> Iterator[str]:
+    """Yield the URL of an empty database on a throw-away server. fsync is off, as these data are for tests only, unless
+    `durable` is asked for: the bench measures what is on disk."""
     folder = Path(tempfile.mkdtemp(prefix="yunwei-pg-"))
     prefix: list[str] = []
     if os.geteuid() == 0:
@@ -49,7 +50,8 @@ def cluster() -> Iterator[str]:
         check=True,
         **quiet,
     )
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=60"
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections={connections}"
+    options += "" if durable else " -c fsync=off"
     # two tests' transactions that wait for each other end with an error that names the statement, not with a silent CI
     options += " -c lock_timeout=120s"
     # not in /dev/shm: it may be missing or tiny in a container, and a server that is cut off leaves files there
