@@ -24,6 +24,13 @@ chaos: ## things die on purpose, at every commit and step; nothing is lost, noth
 	@scripts/bootstrap test
 	@scripts/chaos $(ARGS)
 
+bundle: ## an archive that installs where there is no internet (Debian 12, amd64), in var/bundle/
+	@scripts/bootstrap demo
+	@$(PY) scripts/bundle.py $(ARGS)
+
+bundle-test: ## installs that archive on a fresh Debian 12 with the network cut and runs `make demo ARGS=--once` there (root)
+	@scripts/bundle-test $(ARGS)
+
 check: ## format, lint, types, walls: the fast half of `make test`
 	@scripts/check
 
@@ -39,4 +46,4 @@ lock: ## renew the lock files (with hashes, without addresses)
 messages: ## renew the English catalogue's source
 	@$(PY) scripts/messages.py
 
-.PHONY: help demo test bench chaos check check-shared lock messages
+.PHONY: help demo test bench chaos bundle bundle-test check check-shared lock messages
