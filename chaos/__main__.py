@@ -55,10 +55,13 @@ def table(outcomes: Sequence[Outcome], seed: int) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for. 0 when all was survived, 1 when something was not, 2 for a name that is no scenario's."""
-    parser = argparse.ArgumentParser(prog="make chaos", description="things die; nothing is lost and nothing happens twice")
+    parser = argparse.ArgumentParser(
+        prog="make chaos", description="things die; nothing is lost and nothing happens twice"
+    )
     parser.add_argument("scenarios", nargs="*", help="names of scenarios, or what they begin with; all for none")
     parser.add_argument("--seed", type=int, help="what everything random follows from; another one each time")
     parser.add_argument("--quick", action="store_true", help="a sample of the points: minutes")
+    parser.add_argument("--points", type=int, default=0, metavar="N", help="a sample of at most so many a scenario")
     parser.add_argument("--list", action="store_true", help="the names of the scenarios")
     asked = parser.parse_args(arguments)
     try:
@@ -70,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.writelines(f"{entry.name}\t{entry.title}\n" for entry in entries)
         return 0
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
-    ask = Ask(seed, asked.quick, say)
-    say(f"seed {seed}" + (" (a sample of the points)" if asked.quick else ""))
+    ask = Ask(seed, asked.quick, asked.points, say)
+    say(f"seed {seed}" + (" (a sample of the points)" if asked.quick or asked.points else ""))
     outcomes = []
     for entry in entries:
         say(f"{entry.name}: {entry.title}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class NotHere(Exception):  # noqa: N818 - a state of the machine rather than a fault of ours
@@ -13,13 +14,15 @@ class NotHere(Exception):  # noqa: N818 - a state of the machine rather than a f
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked for: the seed that everything random follows from, and whether a sample is enough.
+    """What is asked for: the seed that everything random follows from, whether a sample is enough, and of how many points
+    at most (0: the scenario's own measure).
 
     `say` prints a line at once: scenarios tell what they do while they do it.
     """
 
     seed: int
     quick: bool
+    points: int = 0
     say: Callable[[str], None] = field(default=lambda _text: None)
 
     def dice(self, name: str) -> random.Random:
@@ -51,6 +54,10 @@ class Outcome:
     def fail(self, where: str, what: str) -> None:
         """Note that at a point something was wrong afterwards."""
         self.failures.append(f"{where}: {what}")
+
+    def told(self) -> dict[str, Any]:
+        """As JSON, for a process that reports to another one: `Outcome(**told)`."""
+        return {"count": self.count, "unit": self.unit, "failures": self.failures, "notes": self.notes}
 
 
 Scenario = Callable[[Ask], Outcome]

@@ -1,0 +1,111 @@
+"""Children that may die: a function is done in a forked process, and what became of it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+#: seconds after which a child is taken for hanging, which is a fault like any other
+PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child ended: its exit code (a negative one is the signal that killed it) and what its function returned.
+
+    `problem` is the traceback of what it raised, or that it hung.
+    """
+
+    code: int
+    value: Any = None
+    problem: str = ""
+
+    @property
+    def killed(self) -> bool:
+        """Whether it died of SIGKILL, as it was asked to."""
+        return self.code == -signal.SIGKILL
+
+
+class Running:
+    """A function that is being done in a forked process whose output goes to `log` (None: where ours goes).
+
+    Its value must be what JSON can say. The caller must have no thread and no open database: a fork copies neither whole.
+    """
+
+    def __init__(self, log: Path | None, act: Callable[[], Any]) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._read, write = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._read)
+            _live(log, act, write)
+        os.close(write)
+
+    def ended(self) -> bool:
+        """Whether it has ended (or said so much that it waits for us to listen)."""
+        ready, _w, _x = select.select([self._read], [], [], 0.0)
+        return bool(ready)
+
+    def wait(self, patience: float = PATIENCE_S) -> Ended:
+        """How it ended; killed when it takes longer than `patience` seconds."""
+        said, hung = _listen(self._read, patience)
+        if hung:
+            os.kill(self.pid, signal.SIGKILL)
+        _pid, status = os.waitpid(self.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if hung:
+            return Ended(code, problem=f"hung for {patience:.0f} s")
+        told = json.loads(said) if said else {}
+        return Ended(code, told.get("value"), told.get("problem", ""))
+
+
+def child(log: Path | None, act: Callable[[], Any], *, patience: float = PATIENCE_S) -> Ended:
+    """Do a function in a forked process and wait for it."""
+    return Running(log, act).wait(patience)
+
+
+def _live(log: Path | None, act: Callable[[], Any], write: int) -> NoReturn:
+    """The child's whole life. It never returns into its parent's code."""
+    if log is not None:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+    code = 0
+    try:
+        told: dict[str, Any] = {"value": act()}
+    except BaseException:  # noqa: BLE001 - told to the parent, who judges
+        told, code = {"problem": traceback.format_exc()}, 3
+    data = json.dumps(told).encode()
+    while data:
+        data = data[os.write(write, data) :]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _listen(read: int, patience: float) -> tuple[bytes, bool]:
+    """What the child says until its end of the pipe closes; whether it took too long."""
+    end = time.monotonic() + patience
+    said = b""
+    try:
+        while True:
+            left = end - time.monotonic()
+            ready, _w, _x = select.select([read], [], [], max(0.0, left))
+            if not ready:
+                return said, True
+            piece = os.read(read, 1 << 16)
+            if not piece:
+                return said, False
+            said += piece
+    finally:
+        os.close(read)
