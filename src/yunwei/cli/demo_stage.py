@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -39,10 +40,13 @@ class DemoError(YunweiError):
 
 def contract_folder() -> Path:
     """The contract that the demo runs."""
-    found = Path(__file__).resolve().parents[3] / "contracts" / "qingpu-2026"
-    if not found.is_dir():
-        raise DemoError(_("找不到演示合同"), where=str(found), hint=_("在源码目录里运行 make demo"))
-    return found
+    # a checkout, else what was installed: the folder in which the program's environment lies (recipe install-offline)
+    places = [Path(__file__).resolve().parents[3], Path(sys.prefix).resolve().parent]
+    found = [place / "contracts" / "qingpu-2026" for place in places]
+    there = next((folder for folder in found if folder.is_dir()), None)
+    if there is None:
+        raise DemoError(_("找不到演示合同"), where=str(found[0]), hint=_("在源码目录里运行 make demo"))
+    return there
 
 
 def contract_day(real_now: datetime) -> datetime:

@@ -187,6 +187,10 @@ class Farm:
                 **({"faults": list(device.faults)} if device.faults else {}),
             }
 
+    def sessions(self) -> dict[str, int]:
+        """How many sessions each BMC holds that was ever spoken to, by address."""
+        return {address: len(bmc.sessions) for address, bmc in self._bmcs.items()}
+
     def set_clock(self, ahead_s: float) -> None:
         """Let the devices live so many seconds ahead of this machine (behind, when negative): all that moves follows."""
         self.now = lambda: time.time() + ahead_s

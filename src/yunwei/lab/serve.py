@@ -135,6 +135,11 @@ class FarmProcess:
         """Let the devices live so many seconds ahead of this machine."""
         switch.ask(self._control, self._token, do="clock", ahead_s=ahead_s)
 
+    def sessions(self) -> dict[str, int]:
+        """How many sessions each BMC holds, by address."""
+        told: dict[str, int] = switch.ask(self._control, self._token, do="sessions")["sessions"]
+        return told
+
     def __enter__(self) -> Self:
         return self.start()
 

@@ -1,7 +1,8 @@
 """The farm's switch: faults that come and go while it runs, told over a loopback socket with a token.
 
-One JSON object a line: `{"token", "do": "set" | "clear" | "status", "address", "fault", "protocol"?}` or `{"token",
-"do": "clock", "ahead_s"}`, answered by one line `{"ok": true, ...}` or `{"ok": false, "error": ...}`.
+One JSON object a line: `{"token", "do": "set" | "clear" | "status", "address", "fault", "protocol"?}`, `{"token", "do":
+"clock", "ahead_s"}` or `{"token", "do": "sessions"}` (how many each BMC holds), answered by one line `{"ok": true, ...}`
+or `{"ok": false, "error": ...}`.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Switch:
                 self._farm.set_fault(address, str(asked["fault"]), on=on, protocol=protocol)
             if asked["do"] == "clock":
                 self._farm.set_clock(float(asked["ahead_s"]))
+            if asked["do"] == "sessions":
+                return {"ok": True, "sessions": self._farm.sessions()}
             return {"ok": True, "devices": self._status(address)}
         except LabError as error:
             return {"ok": False, "error": str(error)}

@@ -1,0 +1,40 @@
+"""What strangers send: mutations and grammars against every reader, under a watchdog, with the memory watched."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from chaos.model import Ask, Outcome, Scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS, QUICK_SECONDS = 600, 45
+
+
+def fuzz(ask: Ask) -> Outcome:
+    """SNMP, Redfish, snmprec, contract texts, tables and bundles, spoilt: no crash, no hang, no memory growth."""
+    return fuzzed(ask, QUICK_SECONDS if ask.quick else SECONDS)
+
+
+def fuzzed(ask: Ask, seconds: float) -> Outcome:
+    """The same for so many seconds in all, in a process of its own: even its end would be noticed."""
+    outcome = Outcome(unit="inputs")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))}
+    command = [sys.executable, "-m", "chaos.fuzz", "--seed", str(ask.seed), "--seconds", str(seconds)]
+    child = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    out, err = child.communicate(timeout=seconds * 4 + 300)
+    for line in out.splitlines():
+        told = json.loads(line)
+        outcome.count += told["inputs"]
+        outcome.failures += [f"{told['target']}: {text}" for text in told["failures"]]
+        figures = ", ".join(f"{name} {value}" for name, value in told["notes"].items())
+        outcome.notes.append(f"{told['target']}: {told['inputs']} inputs, {told['refused']} refused, {figures}")
+    if child.returncode not in (0, 1):
+        outcome.fail("the fuzzing process", f"ended with {child.returncode}: {err[-1500:]}")
+    return outcome
+
+
+SCENARIOS: dict[str, Scenario] = {"fuzz": fuzz}
