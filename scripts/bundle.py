@@ -62,7 +62,7 @@ def wheels(tree: Path, out: Path) -> str:
     """Download what the lock names, by hash; build the product's own wheel. Returns the product's version."""
     out.mkdir()
     say("wheels")
-    run(sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--only-binary", ":all:",
+    run(sys.executable, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--only-binary", ":all:",
         "--require-hashes", "-r", tree / "requirements.lock", "-d", out)  # fmt: skip
     run(Path(sys.executable).with_name("uv"), "build", "-q", "--wheel", "--out-dir", out, tree)
     (own,) = out.glob("yunwei-*.whl")

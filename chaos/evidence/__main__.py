@@ -24,7 +24,7 @@ def attacks(*, quick: bool) -> list[Attack]:
 
     n = 1 if quick else 4
     return [
-        lambda w: every_byte.of_bundle(w, lines=n, span=6, step=7 if quick else 1),
+        lambda w: every_byte.of_bundle(w, lines=n, span=6, step=11 if quick else 1),
         lambda w: every_byte.of_zip(w, count=120 * n * n),
         lambda w: every_byte.of_artifacts(w, count=n, each=20 if quick else 300),
         lambda w: database.of_rows(w, rows=n + 1, step=23 if quick else 3),

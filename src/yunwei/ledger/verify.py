@@ -287,6 +287,29 @@ def when(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
 
 
+class Gap:
+    """What a head says that goes on after a restore: the old head that is no longer there, and the kept one it grew from."""
+
+    def __init__(self, said: dict[str, Any]) -> None:
+        old, kept = said["old"], said["kept"]
+        self.old_number, self.old_size, self.old_hash = whole(old["number"]), whole(old["size"]), old["hash"]
+        self.number, self.size, self.hash = whole(kept["number"]), whole(kept["size"]), kept["hash"]
+        self.lost, self.said = whole(said["lost"]), {"old": old, "kept": kept, "lost": said["lost"]}
+
+    def fits(self, head: Head) -> bool:
+        """Whether the head says of itself what the gap says: it counts on from the old head, its tree from the kept one."""
+        numbers = 0 < self.number < self.old_number == head.number - 1 and head.prev == self.old_hash
+        return numbers and 0 <= self.lost == self.old_size - self.size and head.size == self.size + 1
+
+    def covers(self, head: Head) -> bool:
+        """Whether a head is one of those that the restore lost."""
+        return self.number < head.number <= self.old_number
+
+    def words(self) -> str:
+        """For people."""
+        return f"从备份恢复：编号 {self.size + 1} 至 {self.old_size} 的 {self.lost} 条记录丢失"
+
+
 class Head:
     """A signed head as a file or a bundle carries it."""
 
@@ -301,6 +324,7 @@ class Head:
             self.links = facts.get("links", [])
             if not isinstance(self.links, list):
                 raise ValueError("links")
+            self.gap = Gap(said["restored"]) if "restored" in said else None
             if not (self.number > 0 and self.size >= 0 and len(self.prev) == 64):
                 raise ValueError("numbers out of range")
         except MALFORMED as e:
@@ -316,6 +340,8 @@ class Head:
             raise Bad("key", self.place, f"由另一把密钥签名（{self.key}）")
         if not key.verify(self.body, self.signature):
             raise Bad("signature", self.place, "SM2 签名不成立：内容或签名被改动")
+        if self.gap is not None and not self.gap.fits(self):
+            raise Bad("restored-false", self.place, "声明是从备份恢复的，但前后的编号、条数或哈希自相矛盾")
         if self.row is not None:
             mine = {k: self.said[k] for k in ("number", "size", "root", "prev", "at", "key")}
             if self.row != dict(mine, hash=self.hash):
@@ -323,14 +349,32 @@ class Head:
 
     def follows(self, older: Head) -> None:
         """Raise unless this head can come after `older` (proofs apart)."""
-        if self.size < older.size:
+        after = self.gap is not None and older.number >= self.gap.number
+        if after:
+            self.resumes(older)
+        elif self.size < older.size:
             raise Bad("cut", self.place, f"历史被截短：之前的{older.place}已有更多记录")
         if self.at < older.at:
             raise Bad("time", self.place, f"时间早于之前的{older.place}")
+        if after:
+            return
         if self.size == older.size and self.root != older.root:
             raise Bad("rewritten", self.place, f"记录数相同而树根不同：历史在{older.place}之后被改写")
         if self.number == older.number + 1 and self.prev != older.hash:
             raise Bad("chain", self.place, f"没有接在{older.place}之后：签名头被替换或重签")
+
+    def resumes(self, older: Head) -> None:
+        """Raise unless `older`, which was kept or lost by the restore that this head tells of, is as it says."""
+        gap = self.gap
+        if gap is None:
+            return
+        kept, old = older.number == gap.number, older.number == gap.old_number
+        if (
+            (kept and (older.hash, older.size) != (gap.hash, gap.size))
+            or (old and (older.hash, older.size) != (gap.old_hash, gap.old_size))
+            or not gap.size <= older.size <= gap.old_size
+        ):
+            raise Bad("restored-false", self.place, f"声明是从备份恢复的，但所说的与{older.place}不符")
 
 
 def by_size(heads: Iterable[Head]) -> dict[int, list[Head]]:
@@ -421,9 +465,11 @@ class Check:
         self.path, self.fingerprint, self.known = path, fingerprint, list(known)
         self.findings: list[Bad] = []
         self.facts: dict[str, Any] = {}
-        self.max_bytes, self.linked = max_bytes, 0
+        self.max_bytes, self.linked, self.behind = max_bytes, 0, 0
         self.doubtful: list[int] = []
-        self.kept = by_size(self.known)
+        self.gaps: dict[int, Head] = {}  # by number: the heads that go on after a restore
+        self.told: dict[int, dict[str, Any]] = {}  # by number: the records of restores
+        self.answers: dict[int, tuple[int, dict[str, Any]]] = {}  # what the client answered, by the restore's record
 
     def tell(self, done: int, total: int) -> None:
         """How far it is, in one line of a terminal that somebody watches."""
@@ -459,6 +505,7 @@ class Check:
             raise Bad("malformed", "manifest.json", "记录范围不成立")
         self.key = key_of(self.manifest["key"], self.fingerprint)
         self.heads()
+        self.resumptions()
         self.artifacts = {name_of(a): a for a in self.bundle.lines("artifacts.jsonl")}
         self.redactions()
         self.entries()
@@ -476,8 +523,11 @@ class Check:
         for head in [*self.list, self.newest]:
             try:
                 head.check(self.key)
+                if head.row is None:  # a bundle carries the columns beside each head; without them none are compared
+                    raise Bad("head-row", head.place, "没有给出数据库中的列")
                 if older is not None:
-                    if head is not self.newest and head.number != older.number + 1:
+                    before = head.number - 1 if head.gap is None else head.gap.number
+                    if head is not self.newest and older.number != before:
                         raise Bad("chain", head.place, f"与{older.place}之间缺少签名头")
                     head.follows(older)
             except Bad as e:
@@ -486,6 +536,29 @@ class Check:
         self.facts.update(heads=len(self.list), size=self.newest.size, head_at=self.newest.said["at"])
         if not self.list or self.list[-1].size < self.last:
             raise Bad("uncovered", f"记录 {self.last}", "没有签名头覆盖这个范围")
+
+    def resumptions(self) -> None:
+        """The heads that go on after a restore: signed, and the newest one continues each of them."""
+        carried = self.proofs.get("restored", [])
+        if not isinstance(carried, list):
+            raise ValueError("restored")
+        for facts in carried:
+            head = Head(facts)
+            try:
+                head.check(self.key)
+                if head.gap is None or not consistent(head, self.newest.root, self.newest.size, facts["link"]):
+                    raise Bad("restored-false", head.place, "声明是从备份恢复的，但台账不是它的延续")
+                self.gaps[head.number] = head
+            except Bad as e:
+                self.findings.append(e)
+        for head in [*self.list, self.newest]:
+            if head.gap is not None:
+                self.gaps.setdefault(head.number, head)
+        self.kept = by_size(h for h in self.known if self.lost_by(h) is None)
+
+    def lost_by(self, head: Head) -> Gap | None:
+        """The restore that lost this head, which the client holds; None when no head says so."""
+        return next((g.gap for g in self.gaps.values() if g.gap is not None and g.gap.covers(head)), None)
 
     def record(self, row: dict[str, Any], place: str) -> tuple[dict[str, Any], bytes]:
         """The body of a record and its leaf, after the body was checked against the leaf and the columns."""
@@ -511,11 +584,11 @@ class Check:
         return body, leaf
 
     def redactions(self) -> None:
-        """Redaction records that stand outside of the range come with a proof of their own."""
+        """Redaction records that stand outside of the range, and those of restores, come with a proof of their own."""
         self.redacted: dict[str, int] = {}
         for row in self.bundle.lines("extra.jsonl"):
             seq = whole(row["seq"])
-            place = f"记录 {seq}（删除说明）"
+            place = f"记录 {seq}（范围之外）"
             body, leaf = self.record(row, place)
             peaks = hashes(row["peaks"])
             fits = len(peaks) == bin(seq - 1).count("1") and 0 < seq <= self.newest.size
@@ -527,9 +600,14 @@ class Check:
                 self.learn(seq, body)
 
     def learn(self, seq: int, body: dict[str, Any]) -> None:
-        """Remember what a redaction record allows."""
-        if body.get("kind") == "ledger.redacted":
+        """Remember what a redaction record allows, what a restore's record says, and what the client answered to it."""
+        kind = body.get("kind")
+        if kind == "ledger.redacted":
             self.redacted[name_of(body["data"])] = seq
+        elif kind == "ledger.restored":
+            self.told[seq] = body
+        elif kind in ("ledger.restored.acknowledged", "ledger.restored.refused"):
+            self.answers[whole(body["data"]["seq"])] = (seq, body)
 
     def dated(self, seq: int, body: dict[str, Any]) -> None:
         """Count records that claim another time than the heads around them allow: entered long after the fact, or before.
@@ -583,8 +661,46 @@ class Check:
         )
         if self.doubtful:
             self.facts.update({"doubtful_times": len(self.doubtful), "doubtful_records": self.doubtful[:50]})
+        self.restores()
         for head in self.known:
             self.link(head)
+        if self.behind:
+            self.facts["behind"] = self.behind
+
+    def restores(self) -> None:
+        """Each restore: record and head say the same, and the client has acknowledged it."""
+        found = []
+        for number in sorted(self.gaps):
+            gap = self.gaps[number].gap
+            if gap is not None:
+                found.append(self.restore(gap.size + 1, self.gaps[number], gap))
+        done = [one["seq"] for one in found]
+        found += [self.restore(seq, None, None) for seq in sorted(self.told) if seq not in done]
+        if found:
+            self.facts["restored"] = found
+
+    def restore(self, seq: int, head: Head | None, gap: Gap | None) -> dict[str, Any]:
+        """One restore, for the facts."""
+        body = self.told.get(seq)
+        data = body["data"] if body else {}
+        place = f"记录 {seq}" if head is None else head.place
+        if gap is not None and body is None:
+            self.note("restored-false", place, "声明是从备份恢复的，但没有恢复记录", seq)
+        elif gap is not None and {k: data.get(k) for k in gap.said} != gap.said:
+            self.note("restored-false", place, f"恢复记录 {seq} 与签名头的声明不符", seq)
+        elif gap is None and data.get("old") is not None:
+            self.note("restored-false", place, "是恢复记录，但没有签名头这样声明", seq)
+        at, answer = self.answers.get(seq, (0, {}))
+        lost = "从备份恢复，没有旧的签名头可对照，丢失条数不明" if gap is None else gap.words()
+        agreed = answer.get("kind") == "ledger.restored.acknowledged" if answer else None
+        if agreed is None:
+            self.note("restored-open", place, f"{lost}；甲方尚未确认", seq)
+        elif not agreed:
+            self.note("restored-refused", place, f"{lost}；甲方不认可（记录 {at}）", seq)
+        facts: dict[str, Any] = {"seq": seq, "head": None, "old": None, "lost": None, "agreed": agreed}
+        if head is not None and gap is not None:
+            facts.update({"head": head.number, "old": gap.old_number, "lost": gap.lost})
+        return dict(facts, answer=at or None, by=answer.get("actor"), why=data.get("why"))
 
     def at_size(self, size: int, peaks: list[bytes], good: int) -> int:
         """Compare with the heads of this size (ours and the client's); returns the last size that was right."""
@@ -653,12 +769,23 @@ class Check:
         """Place a head that the client holds in the history of this bundle."""
         if head.seen:
             return
-        same = [h for h in [*self.list, self.newest] if h.number == head.number]
+        gap = self.lost_by(head)
+        if gap is not None:
+            self.linked += 1
+            old = head.number == gap.old_number
+            if (old and (head.hash, head.size) != (gap.old_hash, gap.old_size)) or head.size > gap.old_size:
+                self.note("restored-false", head.place, "恢复记录所说的旧签名头与您保存的不符", gap.size + 1)
+            return
+        same = [h for h in [*self.list, self.newest, *self.gaps.values()] if h.number == head.number]
         if same and same[0].hash != head.hash:
             self.note("resigned", head.place, "同一编号的签名头有两个版本：历史被改写并重签")
+        elif head.number in self.gaps:
+            self.linked += 1  # it was proven when it was taken in
         elif head.size > self.newest.size:
             if head.at <= self.newest.at:
                 self.note("cut", head.place, "您保存的签名头有更多记录：历史被截短")
+            else:  # an old bundle, or one that was made to look old: only people know when they asked for it
+                self.behind = max(self.behind, head.size - self.newest.size)
         elif head.size == self.newest.size or any(x["size"] == head.size for x in self.proofs["links"]):
             self.linked += 1
             proofs = [x for x in self.proofs["links"] if x["size"] == head.size]
@@ -731,13 +858,35 @@ class Store:
         """Raise unless the head stands between its neighbours, and is proven to continue the one before it."""
         older = [h for h in self.heads if h.number < head.number]
         newer = [h for h in self.heads if h.number > head.number]
-        if older:
+        if older and head.gap is not None:
+            self.declared(head, head.gap, older)
+        elif older:
             head.follows(older[-1])
             self.proven(older[-1], head)
         if newer:
             newer[0].follows(head)
             if not older:
                 self.proven(head, newer[0])
+
+    def declared(self, head: Head, gap: Gap, older: list[Head]) -> None:
+        """Raise unless a head that goes on after a restore tells the truth about the heads kept here."""
+        for one in older:
+            if one.number >= gap.number or one is older[-1]:
+                head.follows(one)
+        if gap.number < older[-1].number < gap.old_number:
+            raise Bad("gap", head.place, f"声明从备份恢复，但旧签名头 {gap.old_number} 不在这里：缺少签名头文件，请索要")
+        kept = [h for h in older if h.number <= gap.number]
+        if not kept:
+            raise Bad("unlinked", head.place, "声明从备份恢复，退到了您保存的所有签名头之前，无从衔接")
+        self.proven(kept[-1], head)
+
+    def restored(self, judged: Iterable[int] = ()) -> Iterator[Bad]:
+        """The restores that heads kept here tell of, until a bundle has shown that the client acknowledged them."""
+        for head in self.heads:
+            if head.gap is None or any(h.gap is not None and h.gap.covers(head) for h in self.heads):
+                continue  # or a later restore lost it
+            if head.number not in judged and not (self.folder / acknowledged(head)).exists():
+                yield Bad("restored", head.place, f"{head.gap.words()}；请用证据包核对甲方是否已经确认")
 
     def proven(self, older: Head, head: Head) -> None:
         """Raise unless a proof ties `head` to `older`."""
@@ -754,6 +903,11 @@ class Store:
         if any(x.get("size") == older.size for x in links):
             raise Bad("rewritten", head.place, f"不是{older.place}的延续：历史被改写")
         raise Bad("gap", head.place, f"没有带来与{older.place}相衔接的证明：中间缺少签名头文件，请索要")
+
+
+def acknowledged(head: Head) -> str:
+    """The file of the store which says that a bundle showed the client's acknowledgement of a restore."""
+    return f"acknowledged-{head.number:012d}.json"
 
 
 def files_of(paths: list[str]) -> Iterator[str]:
@@ -786,6 +940,7 @@ def witness_add(args: argparse.Namespace) -> Outcome:
             counts[store.add(path, fingerprint)[0]] += 1
         except Bad as e:
             findings.append(e)
+    findings += store.restored()
     newest = store.heads[-1] if store.heads else None
     limit = timedelta(hours=args.max_age_hours) if args.max_age_hours else None
     if limit and (newest is None or datetime.now(timezone.utc) - newest.at > limit):
@@ -801,7 +956,12 @@ def witness_add(args: argparse.Namespace) -> Outcome:
 def witness_check(args: argparse.Namespace) -> Outcome:
     """`witness check`."""
     store = Store(args.store)
-    return check_bundle(args.bundle, store.fingerprint(args.key_fingerprint), store.heads, args.max_bytes)
+    findings, facts = check_bundle(args.bundle, store.fingerprint(args.key_fingerprint), store.heads, args.max_bytes)
+    told = {one["head"]: one for one in facts.get("restored", [])}
+    for head in store.heads:
+        if not findings and head.number in told:
+            store.write(acknowledged(head), json.dumps(told[head.number], ensure_ascii=False).encode("utf-8"))
+    return findings + list(store.restored(told)), facts
 
 
 def check_command(args: argparse.Namespace) -> Outcome:
@@ -885,6 +1045,14 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     return top.parse_args(argv)
 
 
+def told_of(one: dict[str, Any]) -> str:
+    """A restore for people, who know whether they really answered so."""
+    lost = "丢失条数不明" if one["lost"] is None else f"丢失 {one['lost']} 条"
+    answer = {None: "甲方尚未确认", True: f"由 {one['by']} 确认", False: f"{one['by']} 不认可"}[one["agreed"]]
+    where = f"（记录 {one['answer']}）" if one["answer"] else ""
+    return f"记录 {one['seq']}：从备份恢复，{lost}，原因：{one['why']}；{answer}{where}"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command and print; the exit code."""
     args = arguments(sys.argv[1:] if argv is None else argv)
@@ -906,7 +1074,11 @@ def main(argv: list[str] | None = None) -> int:
             print(f"原文已保存在 {facts['file']}，请妥善保管，一个字节都不要改")
             print(f"登记到平台的 SM3：{facts['commitment']}")
             return 0
+        for one in facts.pop("restored", []):
+            print(f"! {told_of(one)}")
         print("，".join(f"{k}={v}" for k, v in facts.items()))
+        if facts.get("behind"):
+            print(f"! 您留存的签名头比证据包多 {facts['behind']} 条记录。若证据包导出在其后，就是历史被截短")
         print("✗ 有不符之处" if findings else "✓ 全部相符")
     return 2 if any(e.code == "usage" for e in findings) else 1 if findings else 0
 
