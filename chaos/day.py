@@ -249,7 +249,7 @@ class Scene:
 
 
 SCENES = (
-    Scene(8.5, tick), Scene(8.6, push), Scene(9.0, ask), Scene(9.1, apply), Scene(9.2, tick), Scene(9.3, reply),
+    Scene(0.2, tick), Scene(0.3, push), Scene(9.0, ask), Scene(9.1, apply), Scene(9.2, tick), Scene(9.3, reply),
     Scene(9.5, resolve), Scene(9.6, close), Scene(10.0, prove), Scene(10.3, confirm), Scene(10.6, event),
     Scene(10.7, tick), Scene(10.8, notice), Scene(10.9, deliver), Scene(11.0, accept), Scene(12.0, repair),
     Scene(18.7, tick), Scene(24.2, tick), Scene(24.3, push), Scene(25.5, tick), Scene(33.0, score),

@@ -24,13 +24,14 @@ from yunwei.server import instance
 
 #: the last day of a month, so that the month can be scored the morning after
 DAY = date(2026, 6, 30)
-#: local hour at which the instance is made; by the first hour of the day it is agreed with the client
-MADE = 7.0
+#: local hour at which the instance is made, the evening before; what is owed then is done before the day begins, so that
+#: the day's looks come one by one and which of two found a fault first is no question
+MADE = -4.0
 #: three devices in two zones: a run of two shares
 DEVICES = ("SW-ACC-01", "SRV-D-01", "UPS-H-01")
 #: what is broken from the start of the day, and what is broken after the repair in its middle
 MORNING = {"SRV-D-01": "disk_predicted"}
-EVENING = {"SW-ACC-01": "port_errors"}
+EVENING = {"SW-ACC-01": "fan_failed"}
 #: makes a run take seconds, so that there is something to kill in its middle
 SLOW = {"UPS-H-01": "slow"}
 DATABASE = "chaos"
@@ -235,4 +236,7 @@ def _agree() -> None:
     folder = load(instance.folder() / "contract")
     row = plans.propose(folder.plan, folder=folder, by=vendor, now=clock.now())
     plans.approve(row.version, by=client, now=clock.now(), reason="演示：同意")
+    engine.use(InlineEngine(clock))
+    duties.tick(clock.now())
+    engine.use(None)
     heads.push(clock.now())

@@ -93,6 +93,7 @@ class Mould:
             if ended.problem or ended.value["wrong"]:
                 raise RuntimeError(f"the undisturbed day fails: {ended.problem} {ended.value}\n{self.home.log()}")
             told.append(ended.value["state"])
+            self.ask.say(f"  undisturbed: {ended.value['seconds']}")
         if unlike := state.differences(told[0], told[1]):
             raise RuntimeError(f"two undisturbed days differ: {unlike[:5]}")
         self.wanted = told[0]
@@ -105,8 +106,14 @@ class Mould:
 
     def whole(self, trace: Path) -> dict[str, Any]:
         """Play to the end of the day and say what it came to; in a child."""
+        a = time.monotonic()
         day.play(self.home, self.lab, Points(trace))
-        return {"state": state.taken(), "wrong": state.proven(self.home)}
+        b = time.monotonic()
+        told = state.taken()
+        c = time.monotonic()
+        wrong = state.proven(self.home)
+        d = time.monotonic()
+        return {"state": told, "wrong": wrong, "seconds": [b-a, c-b, d-c]}
 
     def crash(self, point: Point) -> list[str]:
         """Die at a point, go on, compare; what was wrong."""

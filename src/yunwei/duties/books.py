@@ -61,7 +61,8 @@ def bring_up_to_date(now: datetime) -> int:
             + _follow([(row, wanted[key]) for key, row in rows.items() if key in wanted], now)
             + _withdraw([row for key, row in rows.items() if key not in wanted], now)
         )
-        _seen[folder.contract.id] = (_signature(), _next_midnight(folder, now))
+        seen = (_signature(), _next_midnight(folder, now))
+    _seen[folder.contract.id] = seen  # only now: a commit that failed has written nothing, and is tried again
     return changed
 
 

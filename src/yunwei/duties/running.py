@@ -35,6 +35,8 @@ ACTOR = "system:duties"
 #: a look that proved too little is done again by itself, a few times, while it is still in time
 RETRY_AFTER = timedelta(minutes=30)
 MAX_AUTOMATIC = 3
+#: workers' clocks differ; what is further ahead than this was written by a clock that was set back since
+EARLY = timedelta(minutes=5)
 #: settled by what was looked at; everything else that a procedure does is settled by its result
 BY_COVERAGE = frozenset({Kind.LOOK.value, Kind.CONTINUOUS.value})
 
@@ -66,9 +68,9 @@ def submit_due(now: datetime) -> int:
 
 def _worth_again(row: Occurrence, now: datetime) -> bool:
     last = row.attempts.order_by("-number").first()
-    return last is not None and (
-        last.number < MAX_AUTOMATIC and last.ended_at is not None and now - last.ended_at >= RETRY_AFTER
-    )
+    if last is None or last.ended_at is None or last.number >= MAX_AUTOMATIC:
+        return False
+    return last.ended_at > now + EARLY or now - last.ended_at >= RETRY_AFTER  # an end to come: the clock had run ahead
 
 
 def attempt(row: Occurrence, *, now: datetime, actor: str) -> Attempt:
@@ -276,6 +278,23 @@ def close_overdue(now: datetime) -> int:
                 move(row, State.MISSED, now=now, actor=ACTOR)
             closed += 1
     return closed
+
+
+def reopen_early(now: datetime) -> int:
+    """What was closed because its time had passed, by a clock that was set back since, is due again; returns how many.
+
+    A clock that ran ahead must have cost nobody anything. What was looked at meanwhile stays as it was settled.
+    """
+    closed = Q(state=State.MISSED) | Q(state=State.UNPROVEN, kind=Kind.CONTINUOUS.value, attempts__isnull=True)
+    early = Occurrence.objects.filter(closed, due_at__gt=now + EARLY).order_by("due_at", "id")
+    opened = 0
+    for pk in list(early.values_list("pk", flat=True)):
+        with transaction.atomic():
+            row = locked(pk)
+            if row.state in (State.MISSED, State.UNPROVEN) and row.due_at is not None and row.due_at > now:
+                move(row, State.DUE, now=now, actor=ACTOR, data={"reason": "clock"})
+                opened += 1
+    return opened
 
 
 def _stated_in_time() -> Any:

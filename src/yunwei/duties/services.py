@@ -17,7 +17,7 @@ from yunwei.duties.proofs import (
     withdraw_proof,
 )
 from yunwei.duties.queries import Upcoming, day, upcoming
-from yunwei.duties.running import again, close_overdue, on_run, submit_due
+from yunwei.duties.running import again, close_overdue, on_run, reopen_early, submit_due
 from yunwei.duties.sources import folder
 from yunwei.runs import services as runs
 
@@ -48,6 +48,7 @@ def due(now: datetime) -> int:
     """Bring the table up to date and submit what is due; returns how many runs were submitted. Twice is once."""
     bring_up_to_date(now)
     runs.expire(now)
+    reopen_early(now)
     close_overdue(now)
     return submit_due(now)
 

@@ -18,8 +18,9 @@ JSON = Any
 TRANSITIONS: Mapping[str, frozenset[str]] = {
     State.DUE: frozenset({State.RUNNING, State.KEPT, State.LATE, State.MISSED, State.UNPROVEN, State.EXEMPT}),
     State.RUNNING: frozenset({State.KEPT, State.LATE, State.UNPROVEN, State.DUE, State.MISSED}),
-    State.UNPROVEN: frozenset({State.RUNNING, State.KEPT, State.LATE, State.EXEMPT}),
-    # to due only when a provisional due date turns out to be later (services.bring_up_to_date)
+    # to due only when the clock had run ahead (running.reopen_early)
+    State.UNPROVEN: frozenset({State.RUNNING, State.KEPT, State.LATE, State.EXEMPT, State.DUE}),
+    # to due when a provisional due date turns out to be later (services.bring_up_to_date), or the clock had run ahead
     State.MISSED: frozenset({State.RUNNING, State.LATE, State.EXEMPT, State.DUE}),
     State.LATE: frozenset({State.EXEMPT, State.KEPT}),  # to kept: the same reason
     State.KEPT: frozenset(),

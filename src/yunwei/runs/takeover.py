@@ -53,12 +53,23 @@ class Takeover(threading.Thread):
         while not self._stopping.wait(self._period):
             try:
                 self.look()
-            except psycopg.Error:
+            except Exception:
                 if self._stopping.is_set():
                     return
+                if self._held():  # the engine's own connection failed, say: our lock is ours all the same
+                    log.exception("looking for dead workers failed and is tried again")
+                    continue
                 log.exception("the lock session broke: this worker stops, others take over its work")
                 self._on_lost()
                 return
+
+    def _held(self) -> bool:
+        """Whether the session that holds our lock still answers."""
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.Error:
+            return False
+        return True
 
     def look(self) -> int:
         """One look at all foreign executors; returns how many workflows were put back."""
