@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from yunwei.inspect.collect.job import JobError, Keyring, contents, read_result,
 from yunwei.inspect.collect.process import Collectors
 from yunwei.inspect.observation import Job, Target
 from yunwei.lab.serve import FarmProcess
+from yunwei.lab.spec import DeviceSpec
 
 DEVICES = (switch("127.54.0.1", "fan_failed"), server("127.54.0.2"))
 
@@ -58,3 +62,97 @@ def test_collectors_end_when_their_input_does(tmp_path: Path):
     assert os.getpid() not in pids
     collectors.stop()
     assert not any(_alive(pid) for pid in pids)
+
+
+class Yard:
+    """Keys of a zone and jobs for it; `job` with a dead device waits for its silence, seconds long."""
+
+    def __init__(self, folder: Path, farm: FarmProcess) -> None:
+        self.folder, self.farm = folder, farm
+        self.platform, own = sm2.generate(), sm2.generate()
+        (folder / "platform.pem").write_bytes(self.platform.to_pem())
+        (folder / "collector-z.pem").write_bytes(own.to_pem())
+        self.ring = Keyring(own)
+
+    def job(self, device: DeviceSpec) -> bytes:
+        port = next(e["port"] for e in self.farm.endpoints if e["address"] == device.address)
+        at = Target(device.address, device.protocol, device.address, port, self.ring.seal(device.credential()))
+        return write_job(Job("part", "run", "z", NOW, [at], {}, 20.0, 40.0), self.platform)
+
+    def collectors(self, **more: float) -> Collectors:
+        return Collectors(1, self.folder, self.folder / "state", **more)
+
+    def waiting(self, collectors: Collectors, device: DeviceSpec) -> tuple[threading.Thread, list[object]]:
+        """A thread that asks, and what it was given."""
+        given: list[object] = []
+
+        def ask() -> None:
+            try:
+                given.append(collectors(self.job(device), "z"))
+            except JobError as error:
+                given.append(error)
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        return thread, given
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    with FarmProcess(spec(WELL, SILENT)) as farm:
+        yield Yard(tmp_path, farm)
+
+
+WELL, SILENT = switch("127.54.0.3"), switch("127.54.0.4", "dead")
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another process does."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_job_waits_for_no_other_job_of_its_collector(yard: Yard):
+    with yard.collectors() as collectors:
+        thread, given = yard.waiting(collectors, SILENT)
+        until(lambda: bool(collectors._all[0].jobs))
+        assert contents(collectors(yard.job(WELL), "z")).devices[0].problem is None
+        assert not given  # the silent device is still waited for
+        thread.join(60)
+    assert contents(given[0]).devices[0].problem == "not_reached"
+
+
+def test_a_collector_that_dies_fails_its_jobs_and_is_replaced(yard: Yard):
+    with yard.collectors() as collectors:
+        thread, given = yard.waiting(collectors, SILENT)
+        until(lambda: bool(collectors._all[0].jobs))
+        (first,) = collectors.pids()
+        os.kill(first, signal.SIGKILL)
+        thread.join(60)
+        assert isinstance(given[0], JobError)
+        assert contents(collectors(yard.job(WELL), "z")).devices[0].problem is None
+        assert collectors.pids() != [first]
+
+
+def test_collectors_that_may_rest_live_from_the_first_job_until_a_while_after_the_last(yard: Yard):
+    with yard.collectors(rest_s=0.3) as collectors:
+        assert collectors.pids() == []
+        for _time in range(2):
+            collectors(yard.job(WELL), "z")
+            (pid,) = collectors.pids()
+            until(lambda: collectors.pids() == [])
+            until(lambda pid=pid: not _alive(pid))
+
+
+def test_who_waits_when_all_stops_is_given_no_result_that_the_stop_cut_short(yard: Yard):
+    collectors = yard.collectors()
+    _thread, given = yard.waiting(collectors, SILENT)
+    until(lambda: bool(collectors._all[0].jobs))
+    (pid,) = collectors.pids()
+    collectors.stop()
+    assert not _alive(pid)
+    assert not given
+    with pytest.raises(JobError):
+        collectors(yard.job(WELL), "z")

@@ -122,7 +122,7 @@ def worker() -> None:
     from yunwei.server import worker as server
 
     common.open_instance()
-    server.work()
+    server.main()
 
 
 def doctor(as_json: Json = False) -> None:

@@ -198,7 +198,8 @@ class DbosEngine:
     """The engine of a worker process."""
 
     def __init__(self, url: str, *, executor_id: str, clock: Clock, slots: int = 4, polling: float = 0.2) -> None:
-        """`slots` runs and as many chunks at once; `polling` seconds between two looks at the queues."""
+        """`slots` runs and twice as many chunks at once: a chunk mostly waits for others. `polling` seconds between two
+        looks at the queues."""
         self._url = url
         self.executor_id = executor_id
         self._slots = slots
@@ -218,8 +219,8 @@ class DbosEngine:
             serializer=JsonSerializer(),
             application_name=APPLICATION,
         )
-        for queue in (RUNS, CHUNKS):
-            DBOS.register_queue(queue, worker_concurrency=self._slots, polling_interval_sec=self._polling)
+        for queue, slots in ((RUNS, self._slots), (CHUNKS, 2 * self._slots)):
+            DBOS.register_queue(queue, worker_concurrency=slots, polling_interval_sec=self._polling)
 
     def destroy(self) -> None:
         """Stop the threads; what runs now is taken up again at the next start."""

@@ -120,7 +120,8 @@ def reconcile() -> int:
     waiting = list(
         Run.objects.filter(state__in=(RunState.SUBMITTED, RunState.RUNNING)).values_list("id", flat=True)[:1000]
     )
-    lost = [run_id for run_id in waiting if run_id not in current.known(waiting)] if waiting else []
+    known = current.known(waiting) if waiting else set()
+    lost = [run_id for run_id in waiting if run_id not in known]
     for run_id in lost:
         current.submit(run_id)
     return len(lost)

@@ -11,19 +11,21 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from yunwei.kernel import heap
 from yunwei.kernel.clock import Clock
 from yunwei.server import instance
 
 if TYPE_CHECKING:
+    from yunwei.inspect.collect.process import Collectors
     from yunwei.runs.services import RunEvent
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,10 @@ TICK_S = 5.0
 SEQUENCE_S = 0.2
 #: seconds between two looks whether the head is due at the client's address; a finished run is not waited for
 HEADS_S = 60.0
+#: seconds without a job after which the collectors of this machine end; the next job starts them again
+REST_S = 60.0
+#: how far workers and their collectors stand back where they share cores with the pages: people wait for those
+NICE = 10
 
 
 class Stop:
@@ -125,6 +131,7 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
     """Run the worker until it is told to stop (SIGTERM, SIGINT) or loses its lock."""
     from yunwei.contract import closings, supplements
     from yunwei.duties import sources
+    from yunwei.inspect import collecting
     from yunwei.ledger import services as ledger
     from yunwei.runs import dbos_engine, engine
 
@@ -142,6 +149,8 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
             from yunwei.runs.takeover import Takeover
 
             takeover = Takeover(url, durable, stop)
+        collectors = _collectors(clock)
+        collecting.use(collectors)
         durable.launch()
         engine.use(durable)
         if takeover is not None:
@@ -162,7 +171,29 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
         if takeover is not None:
             takeover.stop()
         durable.destroy()
+        collectors.stop()
         ledger.sequence(clock.now())
+
+
+def _collectors(clock: Clock) -> Collectors:
+    """This machine's collectors, one a core: the worker's own interpreter is busy enough with what they bring."""
+    from yunwei.inspect.collect.process import Collectors
+
+    def ahead_s() -> float:
+        return (clock.now() - datetime.now(UTC)).total_seconds()
+
+    keys, state = instance.folder() / "keys", instance.folder() / "data" / "collector"
+    return Collectors(len(os.sched_getaffinity(0)), keys, state, ahead_s=ahead_s, rest_s=REST_S)
+
+
+def main() -> NoReturn:
+    """This process as a worker, standing back behind the pages. It ends at once when its work is put down: a step that
+    is cut short is done again at the next start, and its thread need not be waited for."""
+    os.nice(NICE)
+    work()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 @contextmanager
@@ -172,4 +203,4 @@ def _nothing() -> Iterator[None]:
 
 if __name__ == "__main__":
     instance.setup()
-    work()
+    main()

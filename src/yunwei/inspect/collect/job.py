@@ -28,7 +28,7 @@ from yunwei.gm.errors import GmError
 from yunwei.inspect.collect.base import Opener, Tools
 from yunwei.inspect.collect.redfish_http import delete_session
 from yunwei.inspect.collect.sessions import SessionBook
-from yunwei.inspect.collect.sweep import Limits, Progress, sweep
+from yunwei.inspect.collect.sweep import Gates, Limits, Progress, sweep
 from yunwei.inspect.observation import Job, JobResult
 from yunwei.inspect.vendor import Catalogue, shipped
 from yunwei.kernel.errors import YunweiError
@@ -220,11 +220,13 @@ async def run_job_async(
     state: Path | None = None,
     catalogue: Catalogue | None = None,
     limits: Limits | None = None,
+    gates: Gates | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     wall: Callable[[], float] = time.time,
     stop: asyncio.Event | None = None,
 ) -> JobResult:
-    """`run_job` inside a running event loop; `stop` ends it early with a result for every target."""
+    """`run_job` inside a running event loop; `stop` ends it early with a result for every target, `gates` are those of
+    other jobs in the same loop."""
     started = clock()
     sessions = SessionBook(state / "sessions") if state else None
     if sessions:
@@ -232,7 +234,7 @@ async def run_job_async(
     try:
         async with SnmpClient() as client:
             tools = Tools(catalogue or shipped(), opener, clock, client, sessions, wall)
-            devices = await sweep(job, tools, progress=progress, limits=limits, stop=stop)
+            devices = await sweep(job, tools, progress=progress, limits=limits, gates=gates, stop=stop)
     finally:
         if sessions:
             sessions.close()

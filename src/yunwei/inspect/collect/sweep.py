@@ -42,7 +42,8 @@ class Limits:
 
 
 class Gates:
-    """The semaphores of one sweep. Two targets behind one address and port are looked at one after the other."""
+    """The semaphores of one sweep, or of all that one process does at once. Two targets behind one address and port are
+    looked at one after the other."""
 
     def __init__(self, limits: Limits) -> None:
         self._total = asyncio.Semaphore(limits.total)
@@ -74,18 +75,20 @@ async def sweep(
     tools: Tools,
     *,
     limits: Limits | None = None,
+    gates: Gates | None = None,
     progress: Progress | None = None,
     stop: asyncio.Event | None = None,
     collectors: Mapping[str, Collector] = COLLECTORS,
 ) -> list[DeviceResult]:
     """Look at every target of the job; one result each, in the job's order.
 
+    `gates` are those of a process that does several jobs at once: their devices wait in one line.
     `progress(done, total)` is called after each device. When `stop` is set, or the job's total budget ends, what is
     not finished ends as `budget` with the cause said. Cancelling this coroutine stops all looks and raises.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + job.total_budget_s
-    gates = Gates(limits or Limits())
+    gates = gates or Gates(limits or Limits())
     tasks = {
         asyncio.create_task(_guarded(target, job, tools, gates, end, collectors)): index
         for index, target in enumerate(job.targets)
