@@ -93,7 +93,7 @@ def capture() -> list[str]:
         texts = {2: word, 7: f"{word} {entity}", 9: "1.0", 10: "1.0", 11: f"BENCH{entity:05d}", 13: f"M-{kind}"}
         out += [f"{ENTITY}.{column}.{entity}|4|{text}" for column, text in texts.items()]
         out += [f"{ENTITY}.5.{entity}|2|{kind}", f"{ENTITY}.16.{entity}|2|{1 if kind != 8 else 2}"]
-        reading = {3: (1, 1), 6: (6, 420), 7: (10, 4200), 8: (8, 31)}[kind]
+        reading = {3: (1, 1), 6: (6, 420), 7: (10, 4200), 8: (8, 24)}[kind]
         if kind != 3:
             cells = {1: (2, reading[0]), 2: (2, 9), 3: (2, 0), 4: (2, reading[1]), 5: (2, 1)}
             out += [f"{SENSOR}.{column}.{entity}|{tag}|{value}" for column, (tag, value) in cells.items()]

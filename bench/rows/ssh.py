@@ -13,6 +13,7 @@ from bench.measure import Sample, Side, alternate
 from bench.model import Claim, Row, RowFunction, at_least
 from bench.peer import Peer
 from bench.product import NAME, Product
+from bench.shares import bound_ssh
 from yunwei.inspect.collect.bundle import bundle, parse
 from yunwei.inspect.observation import Target
 from yunwei.inspect.vendor import CheckOutput
@@ -70,6 +71,7 @@ def cpu(quick: bool) -> Row:
             Side(RAW, lambda: _raw(peer, {**asked, "hosts": places[:raw]})),
         ]
         measured = alternate(sides, times)
+        what = "" if measured.void else bound_ssh(endpoints, host.credential())
     values = [measured.ratio(name, NAME, lambda sample: sample.cpu) for name in (PLAYBOOK, RAW)]
     return Row(
         claims=(
@@ -78,7 +80,7 @@ def cpu(quick: bool) -> Row:
         ),
         figures=measured.figures("CPU per host", lambda sample: sample.cpu, "ms", 1000.0)
         + measured.figures("hosts per second", lambda sample: sample.rate, "/s"),
-        equal=measured.equal, void=measured.void,
+        equal=measured.equal, void=measured.void, bound=what,
         notes=(
             "ours: the collector as shipped, one exec that carries all checks; the host's own work is on nobody's account",
             ANSIBLE,

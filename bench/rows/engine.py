@@ -1,0 +1,190 @@
+"""The durable engine: flushes a step costs on SQLite, steps a second beside a broker, and what more workers give."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from scripts.with_postgres import cluster
+
+from bench import env
+from bench.measure import Sample, Side, alternate
+from bench.mix import mix
+from bench.model import Claim, Figure, Row, RowFunction, Spread, at_least, at_most
+from bench.peer import Peer
+from bench.rabbit import broker
+from bench.rows.ledger import FLUSH
+from bench.site import Platform, clean, site
+from bench.steps_work import CHECKPOINTS
+
+CELERY = "Celery chain over RabbitMQ"
+NAME = "yunwei"
+#: connections of the server: each of four workers keeps some twenty
+CONNECTIONS = 200
+
+
+class Worker:
+    """The measured worker, asked line by line."""
+
+    def __init__(self, folder: Path, prefix: tuple[str, ...] = ()) -> None:
+        self._process = subprocess.Popen(
+            [*prefix, sys.executable, "-m", "bench.steps_work", str(folder)], cwd=env.ROOT, env=clean(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        self._line()
+
+    def _line(self) -> dict[str, Any]:
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise RuntimeError(f"the worker ended with {self._process.wait(10)}")
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+    def jobs(self, count: int) -> dict[str, Any]:
+        """So many runs through the engine."""
+        if self._process.stdin is None:
+            raise RuntimeError("no pipes")
+        self._process.stdin.write(json.dumps({"jobs": count}) + "\n")
+        self._process.stdin.flush()
+        return self._line()
+
+    def end(self) -> None:
+        """No more words: it ends by itself."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+@contextmanager
+def worker(folder: Path, prefix: tuple[str, ...] = ()) -> Iterator[Worker]:
+    """A worker until the block ends."""
+    running = Worker(folder, prefix)
+    try:
+        yield running
+    finally:
+        running.end()
+
+
+def right(results: dict[str, str], count: int) -> str:
+    """What is wrong with the runs' results as the engine keeps them; "" when every run did every step once."""
+    for job in range(count):
+        wanted = f"done {CHECKPOINTS} {(job + 1) * 2 - 1}"
+        if results.get(str(job)) != wanted:
+            return f"job {job}: {results.get(str(job))}, wanted {wanted}"
+    return ""
+
+
+def flushes(quick: bool) -> Row:
+    """Flushes to disk per durable step on SQLite"""
+    strace = env.program("strace", "strace")
+    count, rounds = (30, 2) if quick else (100, 5)
+    per_step: list[float] = []
+    with site() as platform:
+        log = platform.folder.parent / "strace.txt"
+        prefix = (strace, "-f", "-e", "trace=fsync,fdatasync,sync_file_range", "-o", str(log))
+        with worker(platform.folder, prefix) as running:
+            running.jobs(10)
+            for _round in range(rounds):
+                before = len(FLUSH.findall(log.read_text(errors="replace")))
+                told = running.jobs(count)
+                if why := right(told["results"], count):
+                    return Row(void=why)
+                made = len(FLUSH.findall(log.read_text(errors="replace"))) - before
+                per_step.append(made / (count * CHECKPOINTS))
+    return Row(
+        claims=(Claim("flushes per durable step", at_most(3, ""), Spread.of(per_step), "strace's own count"),),
+        figures=(Figure(NAME, "flushes per run", Spread.of(v * CHECKPOINTS for v in per_step), ""),),
+        equal=f"{count} runs a round, each with {CHECKPOINTS} checkpoints kept and the result that its steps make",
+        notes=(f"a run is {CHECKPOINTS} checkpointed steps; all that the worker does meanwhile is counted: submission, queue, ledger",),
+    )  # fmt: skip
+
+
+def rate(quick: bool) -> Row:
+    """Durable steps per second on PostgreSQL"""
+    count, rounds = (100, 2) if quick else (300, 5)
+    with (
+        tempfile.TemporaryDirectory(prefix="yunwei-bench-") as parent, broker() as url,
+        cluster(durable=True, connections=CONNECTIONS) as database, site(database) as platform,
+        Peer("celery_chain", BENCH_BROKER=url, BENCH_DONE=str(Path(parent) / "done")) as peer,
+        worker(platform.folder) as running,
+    ):  # fmt: skip
+
+        def ours() -> Sample:
+            told = running.jobs(count)
+            if why := right(told["results"], count):
+                raise RuntimeError(why)
+            results = {job: text.rpartition(" ")[2] for job, text in told["results"].items()}
+            return Sample(count * CHECKPOINTS, told["cpu_s"], told["wall_s"], results)
+
+        def theirs() -> Sample:
+            done = peer.run({"jobs": count})
+            return Sample(count * CHECKPOINTS, done.cpu_s, done.given["wall_s"], done.given["results"])
+
+        measured = alternate([Side(NAME, ours), Side(CELERY, theirs)], rounds)
+    ratio = measured.ratio(NAME, CELERY, lambda sample: sample.rate)
+    return Row(
+        claims=(Claim("steps per second, ours / theirs", at_least(0.5), ratio, CELERY),),
+        figures=measured.figures("steps per second", lambda sample: sample.rate, "/s"),
+        equal=measured.equal, void=measured.void,
+        notes=(
+            f"ours: one worker as shipped; a run is {CHECKPOINTS} steps, each kept on disk before the next, with its rows and its ledger records",
+            (f"theirs: a chain of {CHECKPOINTS} tasks, one worker process with 16 threads, late acknowledgement, persistent messages;"
+            " it is not durable per step: no publisher confirm, no result kept, a task that was acknowledged and not yet"
+            " passed on is lost with the worker"),
+        ),
+    )  # fmt: skip
+
+
+def workers(quick: bool) -> Row:
+    """Four workers on PostgreSQL on a latency-bound farm"""
+    count, latency, rounds = (400, 400.0, 1) if quick else (1_600, 800.0, 3)
+    rates: dict[int, list[float]] = {1: [], 4: []}
+    with (
+        cluster(durable=True, connections=CONNECTIONS) as database, site(database) as platform,
+        mix(count, latency_ms=latency, servers=False) as farm,
+    ):  # fmt: skip
+        platform.hand.ask("register", endpoints=farm.endpoints)
+        with platform.serve():
+            platform.run("contact:bench:0:1", most_s=600)
+            platform.hand.ask("confirm")
+        turn = 0
+        for _round in range(rounds):
+            for number, found in rates.items():
+                turn += 1
+                if why := _swept(platform, number, turn, farm, found, count):
+                    return Row(void=why)
+    gain = [four / one for one, four in zip(rates[1], rates[4], strict=True)]
+    return Row(
+        claims=(Claim("devices per second, four / one", at_least(3.2), Spread.of(gain), "one worker"),),
+        figures=tuple(
+            Figure(f"{number} worker{'s' * (number > 1)}", "devices per second", Spread.of(found), "/s")
+            for number, found in rates.items()
+        ),
+        equal=f"{count:,} devices told of and passed in every sweep, by either number of workers",
+        notes=(f"switches with {latency:.0f} ms before every answer: what is waited for, not computed",),
+    )
+
+
+def _swept(platform: Platform, number: int, turn: int, farm: Any, into: list[float], count: int) -> str:
+    """One sweep by so many workers; a first one of the same number of workers warms them up."""
+    with platform.serve(workers=number):
+        platform.run(f"warm:bench:{turn}:1", most_s=600)
+        told = platform.run(f"look:bench:{turn}:1", most_s=600)
+    into.append(count / (told["ended_at"] - told["started_at"]))
+    proved = platform.hand.ask("told", run=f"look:bench:{turn}:1")
+    return str(farm.wrong(proved["devices"], proved["open"]))
+
+
+ROWS: dict[str, RowFunction] = {"step-flushes": flushes, "step-rate": rate, "workers": workers}

@@ -1,0 +1,166 @@
+"""The whole platform as it is run: idle, and over a sweep of 10,000 endpoints that is judged and stored."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.load import Load
+from bench.mix import Mix, mix
+from bench.model import Claim, Figure, Row, RowFunction, Spread, at_most
+from bench.site import Platform, site
+from bench.watch import Watch, name_of, pss_mib, tree
+
+IDLE_MIB, SWEEP_MIB, SWEEP_S = 350, 600, 60
+#: seconds a sweep of the register may take before the bench gives up
+MOST_S = 900.0
+PATHS = ("/today", "/sweeps", "/findings", "/assets", "/evidence", "/occurrences", "/tickets")
+RATE = 10.0  # pages a second
+
+
+def idle(quick: bool) -> Row:
+    """Idle memory of the whole embedded platform"""
+    rest, times = (30, 3) if quick else (300, 10)
+    with site() as platform, platform.serve() as pid:
+        platform.hand.end()  # a command of the bench, no part of the platform
+        time.sleep(rest)
+        looks, parts = [], {}
+        for _look in range(times):
+            processes = tree(pid)
+            parts = {name: _of(processes, name) for name in dict.fromkeys(map(name_of, processes))}
+            looks.append(sum(parts.values()))
+            time.sleep(2)
+    return Row(
+        claims=(Claim("PSS of all processes of `yunwei serve`", at_most(IDLE_MIB, "MiB"), Spread.of(looks)),),
+        figures=tuple(Figure(name, "PSS", Spread.of([mib]), "MiB") for name, mib in parts.items()),
+        equal=f"{len(processes)} processes, all alive after {rest} s without a visitor or a due run",
+    )
+
+
+def _of(pids: list[int], name: str) -> float:
+    return pss_mib(pid for pid in pids if name_of(pid) == name)
+
+
+@dataclass
+class Sweeps:
+    """What the rounds gave."""
+
+    wall: list[float] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+    peak: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    farm: list[float] = field(default_factory=list)
+    void: str = ""
+
+    def add(self, told: dict[str, Any], watch: Watch) -> None:
+        """One round."""
+        self.wall.append(told["ended_at"] - told["started_at"])
+        self.waited.append(told["started_at"] - told["submitted_at"])
+        self.peak.append(watch.peak_mib)
+        self.cpu.append(watch.cpu_s)
+        self.farm.append(watch.beside_s)
+
+
+@contextmanager
+def met(count: int) -> Iterator[tuple[Mix, Platform, int]]:
+    """A platform that has met every device once and has the client's word for each; then some of them die."""
+    with mix(count) as farm, site() as platform:
+        platform.hand.ask("register", endpoints=farm.endpoints)
+        with platform.serve() as pid:
+            platform.run("contact:bench:0:1", most_s=MOST_S)
+            platform.hand.ask("confirm")
+            farm.bury()
+            yield farm, platform, pid
+
+
+def swept(farm: Mix, platform: Platform, pid: int, turn: int, into: Sweeps) -> str:
+    """One measured sweep, with other devices broken than in the one before; why it counts for nothing, or ""."""
+    farm.break_others(turn)
+    run = f"look:bench:{turn}:1"
+    with Watch(pid, beside=farm.pids) as watch:
+        told = platform.run(run, most_s=MOST_S)
+    into.add(told, watch)
+    proved = platform.hand.ask("told", run=run)
+    return farm.wrong(proved["devices"], proved["open"])
+
+
+def sweep(quick: bool) -> Row:
+    """Sweep of 10,000 endpoints (1,000 when quick), judged and stored in SQLite"""
+    count, times = (1_000, 1) if quick else (10_000, 3)
+    found = Sweeps()
+    with met(count) as (farm, platform, pid):
+        before = platform.hand.ask("sizes")
+        for turn in range(1, times + 1):
+            if why := swept(farm, platform, pid, turn, found):
+                return Row(void=f"round {turn}: {why}")
+        grown = _grown(before, platform.hand.ask("sizes"), count * times)
+    return Row(
+        claims=(
+            Claim("wall of a sweep, from its start until it is judged", at_most(SWEEP_S * count / 10_000, "s"), Spread.of(found.wall)),
+            Claim("memory of the platform at its peak", at_most(SWEEP_MIB, "MiB"), Spread.of(found.peak)),
+        ),
+        figures=(
+            Figure("platform", "CPU of a sweep", Spread.of(found.cpu), "s"),
+            Figure("farm", "CPU of a sweep, on the same cores", Spread.of(found.farm), "s"),
+            Figure("platform", "from submission to start", Spread.of(found.waited), "s"),
+            *(Figure("storage", name, Spread.of([value]), "bytes") for name, value in grown.items()),
+        ),
+        equal=(
+            f"{count:,} devices told of in every round, {len(farm.broken)} with an injected fault and found with its very"
+            f" findings, {len(farm.dead)} dead and unproven, all others passed; the findings of the round before closed"
+        ),
+    )  # fmt: skip
+
+
+def _grown(before: dict[str, Any], after: dict[str, Any], looks: int) -> dict[str, float]:
+    """Bytes a device and sweep, by where they are."""
+    return {
+        f"{name} per device and sweep": (after[key] - before[key]) / looks
+        for name, key in (("database", "database"), ("artifacts", "artifacts"), ("engine", "engine"))
+    }
+
+
+def web(quick: bool) -> Row:
+    """Pages while a sweep of 10,000 endpoints (1,000 when quick) stores its results"""
+    count, times, rest = (1_000, 1, 10.0) if quick else (10_000, 3, 30.0)
+    found, ratios, idle_s, busy_s, asked = Sweeps(), [], [], [], 0
+    with met(count) as (farm, platform, pid):
+        visitor = Load(platform.url, RATE, PATHS)
+        try:
+            for turn in range(1, times + 1):
+                visitor.go()
+                time.sleep(rest)
+                quiet = visitor.stop()
+                visitor.go()
+                why = swept(farm, platform, pid, turn, found)
+                busy = visitor.stop()
+                if why := why or (quiet["bad"] + busy["bad"] or [""])[0]:
+                    return Row(void=f"round {turn}: {why}")
+                idle_s.append(p99(quiet["took"]))
+                busy_s.append(p99(busy["took"]))
+                ratios.append(busy_s[-1] / idle_s[-1])
+                asked += len(busy["took"])
+        finally:
+            visitor.end()
+    return Row(
+        claims=(Claim("p99 of a page, storing / idle", at_most(2), Spread.of(ratios), "the same pages on the same platform, idle"),),
+        figures=(
+            Figure("idle", "p99 of a page", Spread.of(v * 1000 for v in idle_s), "ms"),
+            Figure("storing", "p99 of a page", Spread.of(v * 1000 for v in busy_s), "ms"),
+            Figure("sweep", "wall, with the visitor beside it", Spread.of(found.wall), "s"),
+        ),
+        equal=f"{asked:,} pages asked for during the sweeps, every one answered 200 with its title; the sweeps proved what they must",
+        notes=(f"{RATE:.0f} pages a second at fixed moments ({' '.join(PATHS)}), whether or not those before were answered",),
+    )  # fmt: skip
+
+
+def p99(took: list[float]) -> float:
+    """The 99th percentile."""
+    return statistics.quantiles(took, n=100, method="inclusive")[98]
+
+
+ROWS: dict[str, RowFunction] = {"platform-idle": idle, "sweep": sweep, "sweep-web": web}
