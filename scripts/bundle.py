@@ -91,7 +91,7 @@ def debs(folder: Path, out: Path) -> None:
     (state / "status").touch()
     options = [f"-oDir::State={state}", f"-oDir::State::status={state / 'status'}", f"-oDir::Cache={cache}",
                f"-oDir::State::Lists={state / 'lists'}", "-oAPT::Sandbox::User=root", "-oAPT::Architecture=amd64",
-               "-oAcquire::Languages=none", "-oDir::Etc::sourceparts=-", f"-oDir::Etc::sourcelist={folder / 'sources.list'}"]  # fmt: skip
+               "-oAcquire::Languages=none", "-oDir::Etc::sourceparts=/dev/null", f"-oDir::Etc::sourcelist={folder / 'sources.list'}"]  # fmt: skip
     (folder / "sources.list").write_text(sources(), encoding="ascii")
     run("apt-get", *options, "-qq", "update")
     run("apt-get", *options, "-qq", "-y", "--no-install-recommends", "--download-only", "install", *PACKAGES)

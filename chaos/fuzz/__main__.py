@@ -25,7 +25,9 @@ def targets() -> tuple[engine.Target, ...]:
 
     django.setup()
     from chaos.fuzz import file_targets, redfish_targets, snmp_targets
+    from yunwei.inspect.vendor import shipped
 
+    shipped()  # seconds, once
     return (*snmp_targets.TARGETS, *redfish_targets.TARGETS, *file_targets.TARGETS)
 
 

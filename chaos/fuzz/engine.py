@@ -86,7 +86,9 @@ def one(target: Target, seed: str, number: int, report: Report) -> None:
     except target.errors:
         report.refused += 1
     except Hang:
-        report.failures.append(f"input {number}: more than {CPU_S:g} s of processor time; {kept(target, seed, number, made)}")
+        report.failures.append(
+            f"input {number}: more than {CPU_S:g} s of processor time; {kept(target, seed, number, made)}"
+        )
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is what we look for
         place = where(error)
         known = f"{type(error).__name__} at {place}"
@@ -172,7 +174,9 @@ def memory(target: Target, seed: str, seconds: float, report: Report) -> None:
     grown = levels[-1] - levels[2]
     report.notes |= {"peak_kib": peak >> 10, "kept_after_same_inputs": grown}
     if grown > GROWTH and all(b > a for a, b in zip(levels[1:], levels[2:], strict=False)):
-        report.failures.append(f"the same {len(made)} inputs, {len(levels)} times: memory grew in every round, by {grown} bytes")
+        report.failures.append(
+            f"the same {len(made)} inputs, {len(levels)} times: memory grew in every round, by {grown} bytes"
+        )
 
 
 def _again(target: Target, item: Any, report: Report) -> None:

@@ -84,7 +84,9 @@ def book_of(dice: random.Random, parts: dict[str, bytes], names: tuple[str, ...]
             case 0:
                 files[name] = mutate.data(dice, files.get(name, b""))
             case 1:
-                files[name] = text.replace('w:val="1"', f'w:val="{dice.choice(("-1", "x", "9" * 300, "", "²"))}"').encode()
+                files[name] = text.replace(
+                    'w:val="1"', f'w:val="{dice.choice(("-1", "x", "9" * 300, "", "²"))}"'
+                ).encode()
             case 2:
                 files[name] = _wrapped(dice, text).encode()
             case _:
@@ -122,7 +124,22 @@ def table() -> str:
 
 def csv_file(dice: random.Random) -> bytes:
     """The table spoilt by cells and lines, in some encoding, or by its bytes."""
-    cells = (*mutate.WORDS, ",", ",,,,,,,", "127.0.0.1", "999", "-1", "switch", "未知", "2.1.1.1", "::1", "http://x", "²", "0x10", "1e5")
+    cells = (
+        *mutate.WORDS,
+        ",",
+        ",,,,,,,",
+        "127.0.0.1",
+        "999",
+        "-1",
+        "switch",
+        "未知",
+        "2.1.1.1",
+        "::1",
+        "http://x",
+        "²",
+        "0x10",
+        "1e5",
+    )
     made = mutate.text(dice, table(), cells)
     if dice.random() < 0.2:
         made = made.replace(",", dice.choice(("\t", ";", "，")))
@@ -138,7 +155,9 @@ def book() -> dict[str, bytes]:
 
 def book_file(dice: random.Random) -> bytes:
     """A workbook with a spoilt part, or a spoilt zip around it."""
-    return book_of(dice, book(), ("xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml"))
+    return book_of(
+        dice, book(), ("xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml")
+    )
 
 
 def read_table(made: bytes) -> None:

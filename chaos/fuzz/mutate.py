@@ -82,7 +82,9 @@ def tree(dice: random.Random, value: JSON, share: float) -> JSON:
         for key, inner in value.items():
             if dice.random() < share / 3:
                 continue
-            name = dice.choice(("", "@odata.id", "Members", key + "x", key.upper())) if dice.random() < share / 3 else key
+            name = (
+                dice.choice(("", "@odata.id", "Members", key + "x", key.upper())) if dice.random() < share / 3 else key
+            )
             out[name] = tree(dice, inner, share)
         return out
     if isinstance(value, list):
@@ -184,7 +186,9 @@ def _element(dice: random.Random, tag: int, content: bytes, rate: float) -> list
         case 1:
             return [written(tag, content)] * dice.choice((2, 3, 100))
         case 2:
-            tag = dice.choice((0x02, 0x04, 0x05, 0x06, 0x30, 0x40, 0x41, 0x42, 0x43, 0x44, 0x46, 0x80, 0x81, 0x82, 0xA2, 0xA8, 0xFF))
+            tag = dice.choice(
+                (0x02, 0x04, 0x05, 0x06, 0x30, 0x40, 0x41, 0x42, 0x43, 0x44, 0x46, 0x80, 0x81, 0x82, 0xA2, 0xA8, 0xFF)
+            )
             return [written(tag, content)]
         case 3:  # a length longer than needed
             size = dice.choice((1, 2, 4, 5, 126))

@@ -112,12 +112,28 @@ HEADERS = (b"Content-Type: application/json", b"Content-Length: %d", b"Transfer-
            b"Location: /redfish/v1/SessionService/Sessions/1", b"Location: //[", b"Location: http://[::1", b"X-Auth-Token: t", b"Retry-After: 0",
            b"Retry-After: \xc2\xb2", b"Retry-After: 9999999999", b"Set-Cookie: a=b", b"X: " + b"y" * 20000, b"Content-Length: -1",
            b"Content-Encoding: deflate", b"Content-Encoding: br", b"\xff\xfe: \x00")  # fmt: skip
-STATUS = (b"200 OK", b"201 Created", b"204 No Content", b"301 Moved", b"401 No", b"404 No", b"500 Oops", b"503 Busy", b"100 Continue", b"999 ?", b"abc")
+STATUS = (
+    b"200 OK",
+    b"201 Created",
+    b"204 No Content",
+    b"301 Moved",
+    b"401 No",
+    b"404 No",
+    b"500 Oops",
+    b"503 Busy",
+    b"100 Continue",
+    b"999 ?",
+    b"abc",
+)
 
 
 def response(dice: random.Random) -> bytes:
     """An HTTP response, honest or not."""
-    body = mutate.dumped(dice, mutate.tree(dice, resources()["/redfish/v1"], 0.02)) if dice.random() < 0.9 else mutate.deep(dice)
+    body = (
+        mutate.dumped(dice, mutate.tree(dice, resources()["/redfish/v1"], 0.02))
+        if dice.random() < 0.9
+        else mutate.deep(dice)
+    )
     headers = {HEADERS[0], HEADERS[1] % len(body), *dice.sample(HEADERS[4:], dice.randrange(3))}
     if dice.random() < 0.3:
         headers = {h if b"%" not in h else h % dice.randrange(9999) for h in dice.sample(HEADERS, 5)}

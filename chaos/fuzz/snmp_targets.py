@@ -22,7 +22,11 @@ from yunwei.snmp.usm import V3, EngineState, V2c
 
 IDENT = 0x11223344
 ENGINE = bytes.fromhex("80001f8803aabbccddeeff")
-USERS = (V3("plain"), V3("auth", "SHA-256", "a long password"), V3("priv", "SHA", "a long password", "AES", "another one"))
+USERS = (
+    V3("plain"),
+    V3("auth", "SHA-256", "a long password"),
+    V3("priv", "SHA", "a long password", "AES", "another one"),
+)
 NOW = 1000
 
 
@@ -145,7 +149,9 @@ MAX_ROWS = 300
 
 def read_walk(made: list[bytes]) -> None:
     """A walk over three columns: it ends, by itself, whatever is answered. Garbage counts as silence."""
-    reader = ColumnReader(["1.3.6.1.2.1.2.2.1.2", "1.3.6.1.2.1.2.2.1.8", "1.3.6.1.2.1.31.1.1.1.6"], 25, bulk=True, max_rows=MAX_ROWS)
+    reader = ColumnReader(
+        ["1.3.6.1.2.1.2.2.1.2", "1.3.6.1.2.1.2.2.1.8", "1.3.6.1.2.1.31.1.1.1.6"], 25, bulk=True, max_rows=MAX_ROWS
+    )
     questions = 0
     while reader.ask() is not None:
         questions += 1
@@ -180,7 +186,9 @@ class _Agent(asyncio.DatagramProtocol):
         ident = message.parse_pdu(data, asked.tag, asked.start, asked.stop).request_id
         answer = message.build_v2c(b"public", pdu(dice).replace(IDENT.to_bytes(4, "big"), ident.to_bytes(4, "big")))
         for _n in range(dice.choice((0, 1, 1, 1, 1, 3))):
-            made = dice.choice((lambda: answer, lambda: mutate.ber(dice, answer, 0.05), lambda: mutate.data(dice, answer)))()
+            made = dice.choice(
+                (lambda: answer, lambda: mutate.ber(dice, answer, 0.05), lambda: mutate.data(dice, answer))
+            )()
             if self.transport is not None:
                 self.transport.sendto(made[:65000], addr)
 
@@ -191,7 +199,9 @@ def ask_on_a_socket(number: int) -> None:
     async def session() -> None:
         loop = asyncio.get_running_loop()
         dice = random.Random(number)  # noqa: S311
-        transport, _protocol = await loop.create_datagram_endpoint(lambda: _Agent(dice), local_addr=("127.0.0.1", 0), family=socket.AF_INET)
+        transport, _protocol = await loop.create_datagram_endpoint(
+            lambda: _Agent(dice), local_addr=("127.0.0.1", 0), family=socket.AF_INET
+        )
         port = transport.get_extra_info("sockname")[1]
         try:
             async with SnmpClient() as client:
@@ -215,9 +225,42 @@ def record_file(dice: random.Random) -> bytes:
     """A capture: some honest lines, spoilt, with lines of a grammar among them."""
     lines = dice.sample(capture().split(b"\n"), 40)
     for _n in range(dice.randrange(12)):
-        tag = dice.choice((b"2", b"4", b"4x", b"6", b"64", b"65", b"66", b"67", b"68x", b"70", b"128", b"2:x", b"", b"x", b"\xb2", b"999"))
-        value = dice.choice((b"", b"-1", b"1" * 30, b"1_0", b" 7 ", b"0x", b"zz", b"1.3.6", b"1.2.3.4.5", b"256.1.1.1", b"\xff", b"|||"))
-        oid = dice.choice((b"1.3.6.1", b".1.3", b"1", b"3.1", b"1.40", b"2.4294967295", b"1.3." + b"1." * 200 + b"1", b"\xb2.1", b"1..3"))
+        tag = dice.choice(
+            (
+                b"2",
+                b"4",
+                b"4x",
+                b"6",
+                b"64",
+                b"65",
+                b"66",
+                b"67",
+                b"68x",
+                b"70",
+                b"128",
+                b"2:x",
+                b"",
+                b"x",
+                b"\xb2",
+                b"999",
+            )
+        )
+        value = dice.choice(
+            (b"", b"-1", b"1" * 30, b"1_0", b" 7 ", b"0x", b"zz", b"1.3.6", b"1.2.3.4.5", b"256.1.1.1", b"\xff", b"|||")
+        )
+        oid = dice.choice(
+            (
+                b"1.3.6.1",
+                b".1.3",
+                b"1",
+                b"3.1",
+                b"1.40",
+                b"2.4294967295",
+                b"1.3." + b"1." * 200 + b"1",
+                b"\xb2.1",
+                b"1..3",
+            )
+        )
         lines.insert(dice.randrange(len(lines)), b"|".join((oid, tag, value)))
     made = b"\n".join(lines)
     return mutate.data(dice, made) if dice.random() < 0.7 else made

@@ -29,17 +29,17 @@ command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 ls /usr/share/fonts/opentype/noto/NotoSerifCJK-Regular.ttc >/dev/null 2>&1 || missing="$missing fonts-noto-cjk"
 if [ -n "$missing" ]; then
     say "Debian:$(printf ' %s' $missing)"
-    lists=$(mktemp -d)
-    trap 'rm -rf "$lists"' EXIT
-    mkdir -p "$lists/partial"
-    printf 'deb [trusted=yes] file:%s/debs ./\n' "$PWD" >"$lists/sources.list"
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    mkdir -p "$work/lists/partial"
+    printf 'deb [trusted=yes] file:%s/debs ./\n' "$PWD" >"$work/sources.list"
     apt() {
-        DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dir::Etc::sourcelist="$lists/sources.list" -o Dir::Etc::sourceparts=- \
-            -o Dir::State::Lists="$lists" -o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
+        DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+            -o Dir::State::Lists="$work/lists" -o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
     }
     apt update || fail "apt-get update"
     # shellcheck disable=SC2086 - a list of words
-    apt install -y --no-install-recommends $missing >"$lists/words" 2>&1 || { cat "$lists/words" >&2; fail "apt-get install $missing"; }
+    apt install -y --no-install-recommends $missing >"$work/words" 2>&1 || { cat "$work/words" >&2; fail "apt-get install $missing"; }
 fi
 
 # --- the product: a Python environment from the wheels alone, each by its hash

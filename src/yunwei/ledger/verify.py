@@ -388,10 +388,11 @@ def by_size(heads: Iterable[Head]) -> dict[int, list[Head]]:
 def read_head(path: str | Path) -> Head:
     """The head in a file. Raises Bad for anything else."""
     try:
-        with Path(path).open("rb") as f:
-            data = f.read(MAX_JSON + 1)
-        if len(data) > MAX_JSON:
+        size = Path(path).stat().st_size
+        if size > MAX_JSON:
             raise ValueError("too large")
+        with Path(path).open("rb") as f:
+            data = f.read(size + 1)  # not "read(MAX_JSON)", for which Python takes 64 MiB first
         facts = parse(data)
     except (OSError, *MALFORMED) as e:
         raise Bad("malformed", str(path), f"无法读取（{e}）") from None
