@@ -17,6 +17,7 @@ from yunwei.contract.models import Closing, Supplement
 from yunwei.contract.schema import Folder
 from yunwei.duties.dealing_waits import turns
 from yunwei.duties.models import Occurrence
+from yunwei.ledger import restored
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def waiting(folder: Folder, now: datetime) -> list[Waits]:
         *_orders(now),
         *_handover(),
         *(Waits(*turn) for turn in turns(folder, now)),
+        *_restored(),
     ]
     return sorted(found, key=lambda one: one.since)
 
@@ -127,6 +129,19 @@ def _orders(now: datetime) -> list[Waits]:
                 Waits("A", _("{order} 的期限有异议").format(order=name), row.disputed_at, "rectification", str(row.pk))
             )
     return found
+
+
+def _restored() -> list[Waits]:
+    """The ledger was restored from a backup: 甲方 compares with the heads it holds and answers."""
+    return [
+        Waits(
+            "A",
+            _("从备份恢复，丢失 {n} 条记录，待确认").format(n="?" if r.lost is None else r.lost),
+            r.at,
+            "evidence-restored",
+        )
+        for r in restored.waiting()
+    ]
 
 
 def _handover() -> list[Waits]:

@@ -189,6 +189,52 @@ def audit(as_json: AsJson = False) -> None:
     raise typer.Exit(FINDING if found else OK)
 
 
+@app.command(help="列出从备份恢复的记录与甲方的答复（有待确认或不认可的退出码为 1）。")
+def restored(as_json: AsJson = False) -> None:
+    """Each restore: what it lost, why, who says so, and the client's answer (exit 1 while one is not acknowledged)."""
+    open_instance()
+    from yunwei.ledger.models import Restored
+
+    rows: list[dict[str, Any]] = [
+        {
+            "seq": r.seq, "at": r.at, "by": r.by, "why": r.why, "old_head": r.old_number, "lost": r.lost, "head": r.head_id,
+            "agreed": r.agreed, "answered_by": r.answered_by, "answered_at": r.answered_at, "reason": r.reason,
+        }
+        for r in Restored.objects.order_by("seq")
+    ]  # fmt: skip
+    if as_json:
+        print_json(rows)
+    elif rows:
+        word = {None: _("待甲方确认"), True: _("甲方已确认"), False: _("甲方不认可")}
+        columns = (_("记录"), _("恢复于"), _("说明人"), _("原因"), _("旧签名头"), _("丢失"), _("答复"))
+        told = (
+            [r["seq"], r["at"], r["by"], r["why"], r["old_head"] or "—", "?" if r["lost"] is None else r["lost"], word[r["agreed"]]]
+            for r in rows
+        )  # fmt: skip
+        table(_("恢复记录"), columns, told)
+    else:
+        out.print(_("这本台账没有从备份恢复过"))
+    raise typer.Exit(OK if all(r["agreed"] for r in rows) else FINDING)
+
+
+@app.command(help="甲方答复一条恢复记录：确认，或加 --refuse 不认可并写明理由。")
+def acknowledge(
+    seq: Annotated[int, typer.Argument(help="恢复记录的编号 (number of the record)")],
+    by: Annotated[str, typer.Option(help="甲方负责人的账号，须以其口令证明 (account of the client)")],
+    refuse: Annotated[bool, typer.Option("--refuse", help="不认可 (do not accept)")] = False,
+    reason: Annotated[str, typer.Option(help="意见；不认可时必填 (why)")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """甲方 answers a restore after comparing it with the heads it holds."""
+    open_instance()
+    from yunwei.ledger import restored as rules
+    from yunwei.ledger import services
+
+    row = rules.answer(seq, agree=not refuse, by=sign_in(by), now=now(), reason=reason)
+    number = services.acknowledge(row.answer_id or 0, now())
+    summary({"seq": row.seq, "agreed": row.agreed, "record": number}, as_json=as_json)
+
+
 @app.command(help="以独立的 Python 运行甲方手里的同一个 verify.py；输出与退出码都是它的。")
 def verify(
     bundle: Annotated[Path, typer.Argument(help="证据包 (bundle)")],

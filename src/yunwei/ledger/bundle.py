@@ -6,7 +6,7 @@
     proofs.json      peaks before the range, covers after it up to the newest head, links from heads the client holds
     artifacts.jsonl  salt, type, size of each artifact the records name; redacted ones as tombstones
     artifacts/…      their contents, by commitment
-    extra.jsonl      redaction records outside of the range, each with its proof
+    extra.jsonl      redaction records outside of the range, and those of restores, each with its proof
 
 The writer judges nothing and repairs nothing: it carries what the database and the disk hold, damage included, and the
 verifier names it. The same range under the same newest head gives the same bytes.
@@ -27,7 +27,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from yunwei.ledger import artifacts, heads, keys, proofs, reading, services, tree
+from yunwei.ledger import artifacts, heads, keys, proofs, reading, restored, services
 from yunwei.ledger.artifacts import sync_folder
 from yunwei.ledger.errors import LedgerError
 from yunwei.ledger.models import Entry, Head, HeadPush, Intake
@@ -133,26 +133,29 @@ def _fill(bundle: ZipFile, first: int, last: int, newest: Head, tell: Tell) -> d
     named: dict[str, None] = {}
     with bundle.open(_info("entries.jsonl"), "w", force_zip64=True) as out:
         records = _write_entries(out, first, last, named, tell)
-    rows, extra = _artifacts(bundle, list(named), first, last, newest)
+    rows, outside = _artifacts(bundle, list(named), first, last)
+    outside |= {n for n in restored.numbers() if not first <= n <= last}
+    extra = [_with_proof(seq, newest.size) for seq in sorted(outside) if seq <= newest.size]
     _put(bundle, "artifacts.jsonl", b"".join(map(_json, rows)))
-    _put(bundle, "extra.jsonl", b"".join(map(_json, extra)))
+    _put(bundle, "extra.jsonl", b"".join(_json(row) for row in extra if row))
     return {"records": records, "heads": len(head_rows), "artifacts": len(rows)}
 
 
 def _proofs(first: int, last: int, closing: Head, newest: Head) -> dict[str, Any]:
-    get = proofs.reader()
     # what the client holds outside of the range: handed-over heads, and the last one pushed before it
     held = set(
         HeadPush.objects.filter(ok=True, address__startswith=heads.HANDOVER).values_list("head__size", flat=True)
     )
     pushed = HeadPush.objects.filter(ok=True, head__size__lt=first).order_by("-head__size")
     held |= set(pushed.values_list("head__size", flat=True)[:1])
+    after = restored.linked()
     return {
-        "left": [h.hex() for h in tree.peaks_of(get, first - 1)],
-        "right": [h.hex() for h in tree.cover_of(get, last, closing.size)],
-        "rest": [h.hex() for h in tree.cover_of(get, closing.size, newest.size)],
+        "left": [h.hex() for h in proofs.peaks(first - 1)],
+        "right": [h.hex() for h in proofs.cover(last, closing.size)],
+        "rest": [h.hex() for h in proofs.cover(closing.size, newest.size)],
         "links": [heads.link(m, newest.size) for m in sorted(held) if not first - 1 <= m <= last and m < newest.size],
         "newest": next(_heads(newest.number, newest.number)),
+        **({"restored": after} if after else {}),
     }
 
 
@@ -215,9 +218,7 @@ def _heads(start: int, end: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _artifacts(
-    bundle: ZipFile, named: list[str], first: int, last: int, newest: Head
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _artifacts(bundle: ZipFile, named: list[str], first: int, last: int) -> tuple[list[dict[str, Any]], set[int]]:
     """Write the contents; returns the lines about them, and the redaction records that lie outside of the range."""
     rows: list[dict[str, Any]] = []
     outside: set[int] = set()
@@ -232,8 +233,7 @@ def _artifacts(
             else:
                 _put_content(bundle, commitment, content_hash)
             rows.append(row)
-    extra = [_with_proof(seq, newest.size) for seq in sorted(outside) if seq <= newest.size]
-    return rows, [row for row in extra if row]
+    return rows, outside
 
 
 def _artifact_rows(commitments: list[str]) -> Iterator[tuple[Any, ...]]:

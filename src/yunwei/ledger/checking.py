@@ -162,14 +162,23 @@ def _chain(old: Head, new: Head) -> Step:
     name = _("签名头逐个相接")
     for head in rows[:WALK].iterator():
         own = sm3.digest_parts([bytes(head.body), bytes(head.signature)]).hex()
-        said = body_of_head(head)
-        if own != head.hash or (later is not None and later != (head.number + 1, own)):
+        if own != head.hash or (later is not None and later != (head.number, own)):
             return Step(name, holds=False, said=_("断在签名头 {n}").format(n=head.number))
-        later, count = (head.number, str(said.get("prev"))), count + 1
+        later, count = _before(head), count + 1
     told = _("{n} 个签名头的哈希逐个核对").format(n=count)
-    if count == WALK and later is not None and later[0] > old.number:
+    if count == WALK and later is not None and later[0] >= old.number:
         told = _("最近 {n} 个签名头的哈希逐个核对，更早的由一致性证明覆盖").format(n=count)
     return Step(name, holds=True, said=told)
+
+
+def _before(head: Head) -> tuple[int, str]:
+    """Number and hash of the head that this one goes on from: after a restore the last one that was kept (ADR 13)."""
+    said = body_of_head(head)
+    try:
+        kept = said["restored"]["kept"]
+        return int(kept["number"]), str(kept["hash"])
+    except (KeyError, TypeError, ValueError):
+        return head.number - 1, str(said.get("prev"))
 
 
 def _contents(body: dict[str, Any]) -> Iterator[Step]:

@@ -65,8 +65,26 @@ def push(now: datetime) -> list[HeadPush]:
     for address in addresses():
         last = last_push(address)
         if last is None or last.head_id != newest.number:
-            tries.append(_push_one(address, newest, last, now))
+            tries += _push_to(address, newest, last, now)
     return tries
+
+
+def _push_to(address: str, newest: Head, last: HeadPush | None, now: datetime) -> list[HeadPush]:
+    """Hand over the newest head, and before it those that go on after a restore: without them it would be a cut history."""
+    tries: list[HeadPush] = []
+    due = {head.number: head for head in [*signed_after_a_restore(last.head_id if last else 0), newest]}
+    for number in sorted(due):
+        tries.append(_push_one(address, due[number], last, now))
+        if not tries[-1].ok:
+            break
+        last = tries[-1]
+    return tries
+
+
+def signed_after_a_restore(number: int) -> list[Head]:
+    """The heads that go on from one that this database no longer holds (`restored`) and are newer than this number."""
+    rows = Head.objects.filter(restored__old_number__isnull=False, number__gt=number)
+    return list(rows.order_by("number"))
 
 
 def last_push(address: str) -> HeadPush | None:

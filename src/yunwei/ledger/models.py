@@ -139,3 +139,30 @@ class HeadPush(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} {self.head_id}"
+
+
+class Restored(models.Model):
+    """This ledger was restored from a backup older than a head that is known outside: `lost` records are gone (ADR 13).
+
+    Written once by `restored.declare`; the client's answer is added once. `seq` is the number of its own record, the
+    first after what was kept. Without an old head (nobody outside holds one) nobody can say how many were lost: None.
+    """
+
+    seq = models.BigIntegerField(primary_key=True)
+    intake = models.OneToOneField(Intake, on_delete=models.PROTECT, related_name="+")
+    head = models.OneToOneField(Head, on_delete=models.PROTECT, related_name="restored")
+    old_number = models.BigIntegerField(null=True, blank=True)
+    old_size = models.BigIntegerField(null=True, blank=True)
+    lost = models.BigIntegerField(null=True, blank=True)
+    why = models.CharField(max_length=1000)
+    by = models.CharField(max_length=80)
+    party = models.CharField(max_length=1)
+    at = models.DateTimeField()
+    agreed = models.BooleanField(null=True, blank=True)
+    answered_by = models.CharField(max_length=80, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=1000, blank=True)
+    answer = models.OneToOneField(Intake, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.seq}: {self.lost}"

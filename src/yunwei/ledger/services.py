@@ -115,20 +115,40 @@ def _batch(now: datetime, *, quiet: bool = False) -> int:
     if connection.in_atomic_block and not getattr(connection.atomic_blocks[-1], "_from_testcase", False):
         raise LedgerError(_("定序不能在事务中进行"))
     with transaction.atomic(durable=True):
-        if connection.vendor == "postgresql":  # SQLite: the settings' IMMEDIATE lets one writer in
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        lock()
         last = head()
         _mark_clock(last, now)
         waiting = rows.waiting(BATCH)
         if not waiting and not quiet:
             return 0
-        size, peaks = _resume(last)
-        entries, nodes = _grow(waiting, size, peaks)
-        rows.number(entries)
-        Node.objects.bulk_create(nodes, batch_size=500)
-        _sign(last, size + len(entries), peaks, now)
+        _close(last, waiting, now)
     return len(waiting)
+
+
+def lock() -> None:
+    """Let one sequencer in, until the transaction ends."""
+    if connection.vendor == "postgresql":  # SQLite: the settings' IMMEDIATE lets one writer in
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def _close(
+    last: Head | None, waiting: list[tuple[int, bytes]], now: datetime, restored: Mapping[str, JSON] | None = None
+) -> Head:
+    """Number what waits and sign a head over it."""
+    size, peaks = _resume(last)
+    entries, nodes = _grow(waiting, size, peaks)
+    rows.number(entries)
+    Node.objects.bulk_create(nodes, batch_size=500)
+    return _sign(last, size + len(entries), peaks, now, restored)
+
+
+def go_on(intake: Intake, restored: Mapping[str, JSON] | None, now: datetime) -> Head:
+    """Number just this record, first of all that wait, and sign the head that goes on after a restore (`restored` module).
+
+    Inside the caller's transaction, which must hold the sequencer's lock.
+    """
+    return _close(head(), [(intake.pk, bytes(intake.body))], now, restored)
 
 
 def _resume(last: Head | None) -> tuple[int, list[bytes]]:
@@ -156,8 +176,13 @@ def _grow(
     return entries, nodes
 
 
-def _sign(last: Head | None, size: int, peaks: list[bytes], now: datetime) -> Head:
-    """Sign and store the head of the tree with these peaks; its time is never before the last head's."""
+def _sign(
+    last: Head | None, size: int, peaks: list[bytes], now: datetime, restored: Mapping[str, JSON] | None = None
+) -> Head:
+    """Sign and store the head of the tree with these peaks; its time is never before the last head's.
+
+    With `restored`, the head follows one that this database no longer holds: its number and `prev` go on from that one.
+    """
     key, root = keys.signer(), tree.fold(peaks)
     at = now if last is None else max(now, last.at)
     number = 1 if last is None else last.number + 1
@@ -170,6 +195,9 @@ def _sign(last: Head | None, size: int, peaks: list[bytes], now: datetime) -> He
         "at": stamp(at),
         "key": key.public.fingerprint,
     }
+    if restored is not None:
+        number = facts["number"] = restored["old"]["number"] + 1
+        facts["prev"], facts["restored"] = restored["old"]["hash"], dict(restored)
     if last is not None and now < last.at - CLOCK_TOLERANCE:
         facts["clock"] = stamp(now)
     if getattr(settings, "YUNWEI", {}).get("demo"):

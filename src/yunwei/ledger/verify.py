@@ -875,7 +875,9 @@ class Store:
             if one.number >= gap.number or one is older[-1]:
                 head.follows(one)
         if gap.number < older[-1].number < gap.old_number:
-            raise Bad("gap", head.place, f"声明从备份恢复，但旧签名头 {gap.old_number} 不在这里：缺少签名头文件，请索要")
+            raise Bad(
+                "gap", head.place, f"声明从备份恢复，但旧签名头 {gap.old_number} 不在这里：缺少签名头文件，请索要"
+            )
         kept = [h for h in older if h.number <= gap.number]
         if not kept:
             raise Bad("unlinked", head.place, "声明从备份恢复，退到了您保存的所有签名头之前，无从衔接")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from yunwei.ledger.web import evidence, record, trail, verify
+from yunwei.ledger.web import evidence, record, restored, trail, verify
 from yunwei.ui.pages import OPEN, READERS, Menu, Page
 
 LINK = "M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1"
@@ -13,6 +13,7 @@ EYE = "M2 12s4-7 10-7 10 7 10 7-4 7-10 7S2 12 2 12zM12 9a3 3 0 1 0 0 6 3 3 0 0 0
 PAGES = [
     Page("evidence", "evidence", evidence.evidence, READERS, Menu("proof", _("证据链"), LINK, 10, "e")),
     Page("evidence/bundle", "evidence-bundle", evidence.export_bundle, READERS),
+    Page("evidence/restored", "evidence-restored", restored.restored, READERS),
     Page("evidence/<int:number>", "evidence-one", record.one, READERS),
     Page("evidence/<int:number>/check", "evidence-check", record.check, READERS),
     Page("evidence/<int:number>/download", "evidence-body", record.body, READERS),
