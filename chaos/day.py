@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from chaos import machine
@@ -260,8 +260,8 @@ SCENES = (
 # --- playing it -------------------------------------------------------------------------------------------------------
 
 
-def play(home: Bed, lab: Lab, points: Points, *, tries: int = 1) -> str:
-    """Play the day from where it was left to its end, in this process, which is the instance's and may die at a point.
+def play(home: Bed, lab: Lab, points: Points, *, until: int = len(SCENES), tries: int = 1) -> str:
+    """Play the day from where it was left up to a scene, in this process, which is the instance's and may die at a point.
 
     `tries`: how often what fails is tried in this process, as a worker's loops and people do, before it ends with the
     error. Returns the name of the executor. Raises RuntimeError for a run that does not end.
@@ -269,16 +269,16 @@ def play(home: Bed, lab: Lab, points: Points, *, tries: int = 1) -> str:
     from yunwei.cli.demo_replay import Steps
 
     install(points)
-    clock = Steps(machine.at(SCENES[left(home)].hour))
+    first, ahead = left(home)
+    clock = Steps(machine.at(SCENES[first].hour) if ahead is None else machine.real() + timedelta(seconds=ahead))
     with Worker(home, clock) as worker:
         here = Play(home, lab, clock)
-        for number in range(left(home), len(SCENES)):
-            _enter(home, number)
+        for number in range(first, until):
             clock.jump(machine.at(SCENES[number].hour))
+            enter(home, number, clock.ahead_s())
             lab.clock(clock.ahead_s())
             _try(lambda number=number: SCENES[number].act(here), tries)  # type: ignore[misc]
             _try(worker.rest, tries)
-        _try(lambda: push(here), tries)
     return worker.name
 
 
@@ -299,15 +299,17 @@ def _try(act: Callable[[], object], tries: int) -> None:
             return
 
 
-def left(home: Bed) -> int:
-    """The scene in which the play was left; it is entered again."""
-    return int(json.loads(home.scene.read_text())) if home.scene.exists() else 0
+def left(home: Bed) -> tuple[int, float | None]:
+    """The scene in which the play was left, which is entered again, and how far ahead of this machine its clock was then:
+    time goes on while nobody plays. None where the scene was not yet entered."""
+    told = json.loads(home.scene.read_text()) if home.scene.exists() else [0, None]
+    return int(told[0]), told[1]
 
 
-def _enter(home: Bed, number: int) -> None:
-    """Note the scene; what time it is is not the product's to remember."""
+def enter(home: Bed, number: int, ahead_s: float | None = None) -> None:
+    """Note the scene and its clock; what time it is is not the product's to remember."""
     new = home.scene.with_suffix(".new")
-    new.write_text(json.dumps(number))
+    new.write_text(json.dumps([number, ahead_s]))
     new.replace(home.scene)
 
 

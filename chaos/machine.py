@@ -35,6 +35,8 @@ EVENING = {"SW-ACC-01": "fan_failed"}
 #: makes a run take seconds, so that there is something to kill in its middle
 SLOW = {"UPS-H-01": "slow"}
 DATABASE = "chaos"
+#: bytes that a folder in memory must have
+ROOM = 4 << 30
 
 
 class Lab:
@@ -142,11 +144,18 @@ class Bed:
         return path.read_text(encoding="utf-8", errors="replace")[-most:] if path.exists() else ""
 
 
+def folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder that goes again; in memory where there is room, for what dies here is a process and not the power."""
+    memory = Path("/dev/shm")  # noqa: S108
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
+    return tempfile.TemporaryDirectory(prefix="yunwei-chaos-", dir=memory if roomy else None)
+
+
 @contextmanager
 def bed(kind: str) -> Iterator[Bed]:
     """An empty bed on `sqlite` or `postgres`, gone afterwards. Raises NotHere where there is no server to start."""
     with ExitStack() as stack:
-        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="yunwei-chaos-")))
+        work = Path(stack.enter_context(folder()))
         server = ""
         if kind == "postgres":
             if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):

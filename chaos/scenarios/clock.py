@@ -7,7 +7,6 @@ once the clock is right again, and the ledger must say when time ran back and wh
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +25,7 @@ PATIENCE_S = 60.0
 
 def jump(ask: Ask) -> Outcome:
     """The clock jumps forward a day and back under a served platform, then the day really passes"""
-    with tempfile.TemporaryDirectory(prefix="yunwei-chaos-") as folder, Lab() as lab:
+    with machine.folder() as folder, Lab() as lab:
         home = Bed(Path(folder), "", machine.free_port())
         machine.prepare(home, lab)
         environment = shim.build(home.work, home.folder)

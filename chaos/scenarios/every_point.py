@@ -1,7 +1,8 @@
 """A crash at every commit and every step boundary of a contract day, one by one.
 
-An undisturbed play of the day counts the points. For each of them the morning is put back, the day is played until the
-process dies there, and another process goes on. Then everything must be as in the undisturbed day, to the row.
+An undisturbed play of the day, scene by scene, counts the points. For each of them the moment before its scene is put
+back, the scene is played until the process dies there, and another process goes on. Then everything must be as it was after
+that scene of the undisturbed day, to the row; a share of the plays goes on to the end of the day.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chaos import day, machine, mould, state
 from chaos.forks import child
@@ -19,6 +20,11 @@ from chaos.points import Point, Points, begun, reached
 
 #: how many points a quick run takes
 SAMPLE = 40
+#: share of the crashes after which the day is played to its end, and not only to the end of the scene
+TO_THE_END = 0.1
+#: the scene in which the morning's fault is mended
+REPAIR = next(number for number, scene in enumerate(day.SCENES) if scene.act is day.repair)
+State = dict[str, dict[str, int]]
 #: seconds between two lines that tell how far it is
 TELL_S = 15.0
 
@@ -37,44 +43,64 @@ def crashes(kind: str, ask: Ask) -> Outcome:
     """The scenario on one kind of database."""
     with Lab() as lab, bed(kind) as home:
         machine.prepare(home, lab)
-        ended = child(None, lambda: Mould(home, lab, ask, kind).every(), patience=6 * 3600)
+        ended = child(None, lambda: Mould(home, lab, ask, kind).every().told(), patience=6 * 3600)
     if ended.problem:
         raise RuntimeError(ended.problem)
     return Outcome(**ended.value)
 
 
+class At(NamedTuple):
+    """A point and the scene in which it is reached."""
+
+    scene: int
+    point: Point
+
+    def __str__(self) -> str:
+        return f"{day.SCENES[self.scene].name}, {self.point}"
+
+
 @dataclass
 class Mould:
-    """A process that has loaded the product and opened nothing: each play is a fork of it."""
+    """A process that has loaded the product and opened nothing: each play is a fork of it.
+
+    `after` is what every table holds after each scene of an undisturbed day.
+    """
 
     home: Bed
     lab: Lab
     ask: Ask
     kind: str
-    wanted: dict[str, dict[str, int]] = field(default_factory=dict)
+    after: list[State] = field(default_factory=list)
 
-    def every(self) -> dict[str, Any]:
+    def every(self) -> Outcome:
         """All points, or a sample of them."""
         mould.warm(self.home)
+        state.remember()
         points = self.count()
         chosen = self.choose(points)
-        self.ask.say(f"  {len(points)} points in the day; {len(chosen)} of them, one crash each")
+        dice = self.ask.dice(f"to-the-end-{self.kind}")
         outcome = Outcome(unit="crashes")
-        outcome.notes.append(f"{len(points)} points in an undisturbed day: {kinds(points)}")
-        records = sum(self.wanted["records"].values())
-        outcome.notes.append(f"compared: {sum(map(len, self.wanted.values()))} kinds of rows, {records} ledger records")
-        told = time.monotonic()
-        for number, point in enumerate(chosen, 1):
+        self.ask.say(f"  {len(points)} points in the day; a crash at {len(chosen)} of them")
+        told, to_the_end = time.monotonic(), 0
+        for number, at in enumerate(chosen, 1):
             outcome.count += 1
-            for what in self.crash(point):
-                outcome.fail(str(point), what)
-                self.ask.say(f"  ✗ {point}: {what}")
+            whole = dice.random() < TO_THE_END
+            to_the_end += whole
+            for what in self.crash(at, whole=whole):
+                outcome.fail(str(at), what)
+                self.ask.say(f"  ✗ {at}: {what}")
             if time.monotonic() - told > TELL_S:
                 told = time.monotonic()
                 self.ask.say(f"  {number} of {len(chosen)}")
-        return outcome.told()
+        rows, records = sum(map(len, self.after[-1].values())), sum(self.after[-1]["records"].values())
+        outcome.notes += [
+            f"{len(points)} points in an undisturbed day: {kinds([at.point for at in points])}",
+            f"compared after each: up to {rows} kinds of rows, of them {records} ledger records",
+            f"played on to the end of the day: {to_the_end}",
+        ]
+        return outcome
 
-    def choose(self, points: list[Point]) -> list[Point]:
+    def choose(self, points: list[At]) -> list[At]:
         """Every point; for a quick run a sample that follows from the seed, in the order of the day."""
         most = self.ask.points or (SAMPLE if self.ask.quick else 0)
         if not most or most >= len(points):
@@ -82,55 +108,62 @@ class Mould:
         dice = self.ask.dice(f"every-point-{self.kind}")
         return [points[i] for i in sorted(dice.sample(range(len(points)), most))]
 
-    def count(self) -> list[Point]:
-        """Play the day twice undisturbed: its points, and that it comes out the same."""
-        told = []
-        for number in (1, 2):
-            self.morning()
-            trace = self.home.work / f"undisturbed-{number}"
-            trace.unlink(missing_ok=True)
-            ended = self.home.child(lambda trace=trace: self.whole(trace))  # type: ignore[misc]
-            if ended.problem or ended.value["wrong"]:
-                raise RuntimeError(f"the undisturbed day fails: {ended.problem} {ended.value}\n{self.home.log()}")
-            told.append(ended.value["state"])
-            self.ask.say(f"  undisturbed: {ended.value['seconds']}")
-        if unlike := state.differences(told[0], told[1]):
-            raise RuntimeError(f"two undisturbed days differ: {unlike[:5]}")
-        self.wanted = told[0]
-        return reached(self.home.work / "undisturbed-1")
-
-    def morning(self) -> None:
-        """Everything as it was before the day began."""
-        self.home.restore("morning")
+    def count(self) -> list[At]:
+        """Play the day undisturbed, scene by scene, and once more in one go: its points, and that it comes out the same."""
         self.lab.show(machine.MORNING)
+        self.home.restore("morning")
+        points: list[At] = []
+        for number in range(len(day.SCENES)):
+            day.enter(self.home, number)
+            self.home.save(f"scene-{number}")
+            trace = self.trace("undisturbed")
+            ended = self.play(trace, number + 1)
+            points += [At(number, point) for point in reached(trace)]
+            self.after.append(ended["state"])
+            state.check_once(self.home, ended["heads"])
+        self.lab.show(machine.MORNING)
+        self.home.restore("morning")
+        again = self.play(self.trace("undisturbed"), len(day.SCENES))
+        if unlike := state.differences(self.after[-1], again["state"]):
+            raise RuntimeError(f"two undisturbed days differ: {unlike[:5]}")
+        return points
 
-    def whole(self, trace: Path) -> dict[str, Any]:
-        """Play to the end of the day and say what it came to; in a child."""
-        a = time.monotonic()
-        day.play(self.home, self.lab, Points(trace))
-        b = time.monotonic()
-        told = state.taken()
-        c = time.monotonic()
-        wrong = state.proven(self.home)
-        d = time.monotonic()
-        return {"state": told, "wrong": wrong, "seconds": [b-a, c-b, d-c]}
+    def trace(self, name: str) -> Path:
+        """A file for the points that a process reaches, empty."""
+        path = self.home.work / name
+        path.unlink(missing_ok=True)
+        return path
 
-    def crash(self, point: Point) -> list[str]:
-        """Die at a point, go on, compare; what was wrong."""
-        first, second = self.home.work / "first", self.home.work / "second"
-        for trace in (first, second):
-            trace.unlink(missing_ok=True)
-        self.morning()
-        died = self.home.child(lambda: day.play(self.home, self.lab, Points(first, point)))
+    def play(self, trace: Path, until: int, at: Point | None = None) -> dict[str, Any]:
+        """Play up to a scene in a child: what it came to. Raises RuntimeError when that fails or something does not hold."""
+        ended = self.home.child(lambda: self.whole(Points(trace, at), until))
+        if ended.problem or ended.code or ended.value["wrong"]:
+            raise RuntimeError(f"{ended.code} {ended.problem[-900:]} {(ended.value or {}).get('wrong')}")
+        told: dict[str, Any] = ended.value
+        return told
+
+    def whole(self, points: Points, until: int) -> dict[str, Any]:
+        """What a child does: play, then say what is there and whether it proves itself."""
+        day.play(self.home, self.lab, points, until=until)
+        return {"state": state.taken(), "wrong": state.proven(self.home), "heads": state.heads()}
+
+    def crash(self, at: At, *, whole: bool) -> list[str]:
+        """Die at a point, go on to the end of the scene (or of the day), compare; what was wrong."""
+        first, second = self.trace("first"), self.trace("second")
+        self.home.restore(f"scene-{at.scene}")
+        day.enter(self.home, at.scene)
+        self.lab.show(machine.MORNING if at.scene <= REPAIR else machine.EVENING)
+        until = len(day.SCENES) if whole else at.scene + 1
+        died = self.home.child(lambda: day.play(self.home, self.lab, Points(first, at.point), until=at.scene + 1))
         if not died.killed:
             return [f"the point was not reached ({died.code}): {died.problem[-600:]}"]
         held = state.checkpoints(self.home)
-        ended = self.home.child(lambda: self.whole(second))
-        if ended.problem or ended.code:
-            return [f"does not go on ({ended.code}): {ended.problem[-900:]}"]
+        try:
+            told = self.play(second, until)
+        except RuntimeError as error:
+            return [f"does not go on: {error}"]
         wrong = [f"step {name} of {workflow} has a result and ran again" for workflow, name in held & begun(second)]
-        wrong += ended.value["wrong"]
-        return wrong + state.differences(self.wanted, ended.value["state"])
+        return wrong + state.differences(self.after[until - 1], told["state"])
 
 
 def kinds(points: list[Point]) -> str:

@@ -7,7 +7,6 @@ out as an undisturbed one, or say honestly of a look that it was not proven.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ EVERY = (7, 300)
 
 def sqlite(ask: Ask) -> Outcome:
     """Every n-th write and flush fails (ENOSPC, EIO) while a day is played, on SQLite"""
-    with tempfile.TemporaryDirectory(prefix="yunwei-chaos-") as folder:
+    with machine.folder() as folder:
         work = Path(folder)
         environment = shim.build(work, work / "instance")
         return preloaded.begin(f"{__name__}:under_shim", ask, environment, work=folder)
