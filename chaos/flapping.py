@@ -55,7 +55,9 @@ def held(pids: dict[str, int]) -> dict[str, int]:
     """Resident memory (KiB), open descriptors and threads of each process."""
     out = {}
     for name, pid in pids.items():
-        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines())
+        status = dict(
+            line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        )
         out[f"{name}.rss"] = int(status["VmRSS"].split()[0])
         out[f"{name}.threads"] = int(status["Threads"])
         out[f"{name}.fds"] = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208
@@ -65,8 +67,13 @@ def held(pids: dict[str, int]) -> dict[str, int]:
 def database(file: Path) -> dict[str, int]:
     """Bytes of the database, of what lies in its pages, and rows by table."""
     with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as db:
-        pages, free, size = (db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "freelist_count", "page_size"))
-        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
+        pages, free, size = (
+            db.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "freelist_count", "page_size")
+        )
+        tables = [
+            name
+            for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        ]
         rows = {f"rows.{name}": db.execute(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in tables}  # noqa: S608 - names of its own
     db.close()
     return {"db": (pages - free) * size, **rows}
@@ -124,7 +131,9 @@ def play(replay: demo_replay.Replay, items: Sequence[district.Equipment], asked:
         heads.push(replay.clock.now())
         facts = {"sweep": n, "changes": changes, "sessions": sum(replay.farm.sessions().values()), **held(pids)}
         facts |= database(replay.folder / "data" / "yunwei.sqlite3")
-        facts["artifacts"] = sum(p.stat().st_size for p in (replay.folder / "data" / "artifacts").rglob("*") if p.is_file())
+        facts["artifacts"] = sum(
+            p.stat().st_size for p in (replay.folder / "data" / "artifacts").rglob("*") if p.is_file()
+        )
         sys.stdout.write(json.dumps(facts) + "\n")
         sys.stdout.flush()
 

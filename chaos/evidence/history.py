@@ -109,7 +109,9 @@ def of_cuts(world: World, *, cuts: int) -> Told:
             told.add(f"{k} cut, a head signed for the rest", world.names())
         grow(world)
         told.add(f"{k} cut, and life went on: the bundle", world.names())
-        told.add(f"{k} cut, and life went on: the head that comes next", world.client.take(*world.pushed()) or _silence())
+        told.add(
+            f"{k} cut, and life went on: the head that comes next", world.client.take(*world.pushed()) or _silence()
+        )
     world.fresh()
     try:  # the honest case stands beside: nothing is called a cut that was none
         grow(world)
@@ -144,7 +146,9 @@ def of_resigning(world: World, *, count: int) -> Told:
         if size > 6:
             told.add(f"record {seq} changed: a bundle of the newest", world.names(size - 2, size))
         grow(world)
-        told.add(f"record {seq} changed, and life went on: the head that comes next", world.client.take(*world.pushed()))
+        told.add(
+            f"record {seq} changed, and life went on: the head that comes next", world.client.take(*world.pushed())
+        )
         told.add(f"record {seq} changed, and life went on: a bundle", world.names())
     return told
 

@@ -103,7 +103,10 @@ def _in_the_bundle(files: dict[str, bytes], commitment: str) -> list[tuple[str, 
         ("content left out", gone),
         ("declared in the bundle alone", {**gone, "artifacts.jsonl": lines}),
         ("declared, the content still there", {**files, "artifacts.jsonl": lines}),
-        ("with a record that is not in the log", {**gone, "artifacts.jsonl": lines, "extra.jsonl": _forged(entry, forged)}),
+        (
+            "with a record that is not in the log",
+            {**gone, "artifacts.jsonl": lines, "extra.jsonl": _forged(entry, forged)},
+        ),
     ]
 
 

@@ -23,7 +23,9 @@ def make(folder: Path) -> None:
         kept = [services.store(f"原始应答 {i}".encode() * 3, "text/plain")] if i % EACH == 0 else []
         at = now + timedelta(minutes=10 * i)
         with transaction.atomic():
-            services.record("chaos.claim", f"物:{i}", {"value": i}, at=at, actor="tester", clauses=["2.1"], artifacts=kept)
+            services.record(
+                "chaos.claim", f"物:{i}", {"value": i}, at=at, actor="tester", clauses=["2.1"], artifacts=kept
+            )
         if i % BATCH == 0:
             services.sequence(at)
         if i % 6 == 0:

@@ -36,7 +36,9 @@ def evidence(ask: Ask) -> Outcome:
             outcome.count += told["count"]
             outcome.failures += [f"{told['attack']}: {text}" for text in told["failures"]]
             codes = ", ".join(f"{code.partition('@')[0]}" for code in told["codes"])
-            outcome.notes.append(f"{told['attack']}: {told['count']} changes, {len(told['failures'])} unnamed ({_short(codes)})")
+            outcome.notes.append(
+                f"{told['attack']}: {told['count']} changes, {len(told['failures'])} unnamed ({_short(codes)})"
+            )
         if done.wait() not in (0, 1):
             outcome.fail("the attacks", f"broke off with exit code {done.returncode}")
     return outcome

@@ -55,7 +55,9 @@ def judge(told: Sequence[dict[str, Any]], outcome: Outcome) -> None:
         may = LEVELS[name.rpartition(".")[2]]
         outcome.notes.append(f"{name}: {before:.0f} → {after:.0f}")
         if after - before > may:
-            outcome.fail(name, f"grew from {before:.0f} to {after:.0f} between the third and the last quarter (may: {may})")
+            outcome.fail(
+                name, f"grew from {before:.0f} to {after:.0f} between the third and the last quarter (may: {may})"
+            )
     sessions = [t["sessions"] for t in told]
     outcome.notes.append(f"BMC sessions left open after a look: at most {max(sessions)}, at the end {sessions[-1]}")
     if max(t["sessions"] for t in last) > max(t["sessions"] for t in third):
@@ -69,7 +71,9 @@ def growth(
     """What a look adds to the database is the same at the end as before, and every table that grows is named."""
     for name in ("db", "artifacts"):
         before, after = ((part[-1][name] - part[0][name]) / (len(part) - 1) for part in (third, last))
-        outcome.notes.append(f"{name}: {told[-1][name] / 2**20:.1f} MiB; a look adds {before / 1024:.1f} → {after / 1024:.1f} KiB")
+        outcome.notes.append(
+            f"{name}: {told[-1][name] / 2**20:.1f} MiB; a look adds {before / 1024:.1f} → {after / 1024:.1f} KiB"
+        )
         if after > before * (1 + STEADY) + 1024:
             outcome.fail(name, f"a look adds {before:.0f} bytes in the third quarter and {after:.0f} in the last")
     half = [*third, *last]
