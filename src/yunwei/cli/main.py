@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from yunwei.cli import account, assess, asset, contract, device, duties, evidence, lab, platform, report, ticket
+from yunwei.cli import account, assess, asset, contract, device, duties, evidence, keep, lab, platform, report, ticket
 from yunwei.cli import inspect as inspection
 from yunwei.cli.common import UNREACHABLE, USAGE, err
 from yunwei.cli.contact import contact as first_contact
@@ -62,6 +62,7 @@ app.add_typer(evidence.app, name="evidence", help="证据链 (evidence)")
 app.add_typer(lab.app, name="lab", help="实验设备 (lab)")
 app.add_typer(account.app, name="account", help="账号 (accounts)")
 platform.register(app)
+keep.register(app)
 
 
 def _open_streams() -> None:

@@ -8,14 +8,19 @@ import sqlite3
 import ssl
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from django.utils import timezone
 
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 from yunwei.server import instance
 
 Finding = dict[str, Any]
+#: a backup older than this is told: once a day, and an hour's grace
+BACKUP_AGE = timedelta(hours=25)
 
 
 def examine() -> list[Finding]:
@@ -62,6 +67,7 @@ def _instance() -> Iterator[Finding]:
     yield from _contract(folder)
     yield from _fonts(folder)
     yield from _ledger()
+    yield _backup()
 
 
 def _keys(folder: Path) -> Iterator[Finding]:
@@ -152,6 +158,20 @@ def _ledger() -> Iterator[Finding]:
     yield _f(_("工作进程"), "ok" if alive else "note", str(alive), "" if alive else "yunwei serve")
     if waiting and not alive:
         yield _f(_("待编号"), "fault", str(waiting), "yunwei serve")
+
+
+def _backup() -> Finding:
+    """When the last backup was made; whether its file is still somewhere, only people know."""
+    from yunwei.ledger.checking import body_of
+    from yunwei.ledger.models import Intake
+
+    last = Intake.objects.filter(kind="instance.backed_up").order_by("-id").first()
+    if last is None:
+        return _f(_("备份"), "note", _("从未做过"), _("yunwei backup 目录 --passphrase-file 文件，每天一次"))
+    data = body_of(last).get("data", {})
+    old = instance.clock().now() - last.at > BACKUP_AGE
+    found = _("{at}，{file}").format(at=f"{timezone.localtime(last.at):%Y-%m-%d %H:%M}", file=data.get("file", "—"))
+    return _f(_("备份"), "note" if old else "ok", found, _("已超过一天，请检查定时任务") if old else "")
 
 
 def _first_passwords() -> list[str]:

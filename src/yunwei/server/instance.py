@@ -170,8 +170,38 @@ def folder() -> Path:
 
 def settings() -> dict[str, Any]:
     """The instance's settings as written in yunwei.toml."""
-    with (folder() / SETTINGS).open("rb") as f:
-        return tomllib.load(f)
+    return settings_in(folder())
+
+
+def settings_in(folder: Path) -> dict[str, Any]:
+    """The settings of the instance in a folder. Raises InstanceError when there is none."""
+    try:
+        with (folder / SETTINGS).open("rb") as f:
+            return tomllib.load(f)
+    except FileNotFoundError:
+        raise InstanceError(_("这里不是云维实例"), where=str(folder), hint=_("先运行 yunwei init 目录")) from None
+
+
+def database_url(folder: Path) -> str:
+    """The URL of the database of the instance in a folder; "" for the embedded one."""
+    return os.environ.get("DATABASE_URL") or str(settings_in(folder).get("database_url", ""))
+
+
+def set_database(folder: Path, url: str) -> None:
+    """Let the instance in a folder use another database ("" for the embedded one); the rest of its settings stays as written."""
+    head, table, rest = (folder / SETTINGS).read_text(encoding="utf-8").partition("\n[")
+    lines = [line for line in head.splitlines() if not line.replace(" ", "").startswith("database_url=")]
+    if url:
+        lines.append(_toml({"database_url": url}).strip())
+    _renew(folder, "\n".join(lines) + ("\n" + table + rest if table else "\n"))
+
+
+def _renew(folder: Path, text: str) -> None:
+    """Put other settings in the place of the old ones: whole or not at all."""
+    new = folder / f".{SETTINGS}.new"
+    new.unlink(missing_ok=True)
+    _secret(new, text)
+    new.replace(folder / SETTINGS)
 
 
 def clock() -> Clock:
@@ -186,10 +216,7 @@ def set_clock(now: datetime | None) -> None:
     told = {name: value for name, value in settings().items() if name != "clock"}
     if now is not None:
         told["clock"] = {"offset_s": round((now - datetime.now(UTC)).total_seconds())}
-    new = folder() / f".{SETTINGS}.new"
-    new.unlink(missing_ok=True)
-    _secret(new, _toml(told))
-    new.replace(folder() / SETTINGS)
+    _renew(folder(), _toml(told))
 
 
 def engine_url() -> str:

@@ -1,0 +1,1 @@
+"""The platform's own operation: backup, restore, upgrade, and the move from SQLite to PostgreSQL."""
