@@ -359,11 +359,13 @@ class Worker:
         end = time.monotonic() + RUN_S
         runs.reconcile()
         while True:
-            busy = DBOS.list_workflows(status=["PENDING", "ENQUEUED"], load_input=False, load_output=False)
             waiting = list(Run.objects.filter(ended_at__isnull=True).values_list("pk", flat=True))
-            if not busy and not waiting:
+            if not waiting:
+                busy = DBOS.list_workflows(status=["PENDING", "ENQUEUED"], load_input=False, load_output=False)
+                waiting = [one.workflow_id for one in busy]
+            if not waiting:
                 break
             if time.monotonic() > end:
-                raise RuntimeError(f"does not end: {[w.workflow_id for w in busy]} {waiting}")
-            time.sleep(0.02)
+                raise RuntimeError(f"does not end: {waiting}")
+            time.sleep(0.03)
         ledger.sequence(self._clock.now())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
+
 from chaos import machine
 from chaos.machine import Bed
 
@@ -11,6 +14,7 @@ def warm(home: Bed) -> None:
     home.restore("morning")
     machine.join(home)
     import dbos  # noqa: F401
+    from django.apps import apps
 
     import yunwei.ledger.verify  # noqa: F401
     from yunwei.assessment import sheets  # noqa: F401
@@ -21,6 +25,9 @@ def warm(home: Bed) -> None:
     from yunwei.runs.procedure import registry
     from yunwei.work.hardware import procedures  # noqa: F401
 
+    for config in apps.get_app_configs():
+        if config.name.startswith("yunwei.") and find_spec(f"{config.name}.audit") is not None:
+            import_module(f"{config.name}.audit")
     sources.folder()
     registry()
     shipped()

@@ -115,7 +115,7 @@ class Mould:
         points: list[At] = []
         for number in range(len(day.SCENES)):
             day.enter(self.home, number)
-            self.home.save(f"scene-{number}")
+            self.home.save(f"scene_{number}")
             trace = self.trace("undisturbed")
             ended = self.play(trace, number + 1)
             points += [At(number, point) for point in reached(trace)]
@@ -150,7 +150,7 @@ class Mould:
     def crash(self, at: At, *, whole: bool) -> list[str]:
         """Die at a point, go on to the end of the scene (or of the day), compare; what was wrong."""
         first, second = self.trace("first"), self.trace("second")
-        self.home.restore(f"scene-{at.scene}")
+        self.home.restore(f"scene_{at.scene}")
         day.enter(self.home, at.scene)
         self.lab.show(machine.MORNING if at.scene <= REPAIR else machine.EVENING)
         until = len(day.SCENES) if whole else at.scene + 1
