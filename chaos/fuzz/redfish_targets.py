@@ -72,6 +72,9 @@ class _Fake:
     async def login(self, _credential: object, _uri: str = "") -> None:
         """Anybody."""
 
+    def widen(self) -> None:
+        """There is no connection."""
+
     async def get(self, uri: str) -> Answer:
         """One resource, spoilt anew each time."""
         dice, body = self.dice, resources().get(uri.partition("?")[0].rstrip("/"))

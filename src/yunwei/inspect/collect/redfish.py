@@ -232,6 +232,7 @@ async def _rollup(tree: Tree, root: dict[str, JSON]) -> tuple[VendorFile, Tops]:
 
 async def _deep(tree: Tree, root: dict[str, JSON], tops: Tops) -> None:
     tree.look.trace.count("deep")
+    tree.bmc.widen()
     await _follow(tree, tops["Systems"], BELOW_SYSTEM)
     await _follow(tree, tops["Chassis"], BELOW_CHASSIS_DEEP)
     await _follow(tree, tops["Managers"], BELOW_MANAGER)

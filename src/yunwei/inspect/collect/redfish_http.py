@@ -17,10 +17,17 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
-import aiohttp
 import orjson
 
 from yunwei.inspect.collect.base import Look, Trouble, check_pinned
+from yunwei.inspect.collect.wire import (
+    BrokenError,
+    EndlessError,
+    NotTlsError,
+    UnreachedError,
+    Wire,
+    WireError,
+)
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
@@ -33,13 +40,16 @@ REQUEST_S = 20.0
 #: seconds after which a BMC that does not even complete the handshake counts as not reached
 CONNECT_S = 6.0
 LOGOUT_S = 2.5
+#: seconds for a session that an earlier sweep left
+LEFT_S = 5.0
 SESSIONS = "/redfish/v1/SessionService/Sessions"
 #: answers to a login that say "not this way", where Basic may still work; 401 and 403 say "not you"
 NO_SESSION = frozenset({400, 404, 405, 409, 429, 500, 501, 503, 507})
 
 
 class Answer(NamedTuple):
-    """One answer: HTTP status, JSON object (None when there was none or it was no JSON object) and headers."""
+    """One answer: HTTP status, JSON object (None when there was none or it was no JSON object), headers by lower-case
+    name."""
 
     status: int
     body: dict[str, JSON] | None
@@ -95,10 +105,11 @@ class Bmc:
         self.context = tls(lambda seen: check_pinned(look, "certificate", seen))
         self.headers: dict[str, str] = {}
         self.session_uri = ""
-        self._http: aiohttp.ClientSession
+        self._wire: Wire
 
     async def __aenter__(self) -> Self:
-        self._http = client(self.context)
+        target = self.look.target
+        self._wire = Wire(target.address, target.port or 443, self.context, most=MAX_BODY, connect_s=CONNECT_S)
         return self
 
     async def __aexit__(
@@ -117,7 +128,11 @@ class Bmc:
         try:
             await self.logout()
         finally:
-            await self._http.close()
+            self._wire.close()
+
+    def widen(self) -> None:
+        """Much will be asked: over two connections from now on."""
+        self._wire.widen()
 
     async def get(self, uri: str) -> Answer:
         """GET one resource of this BMC. Raises Trouble when the BMC cannot be reached or is another one."""
@@ -126,15 +141,15 @@ class Bmc:
     async def _ask(
         self, method: str, uri: str, body: Mapping[str, JSON] | None = None, *, again: bool = True
     ) -> Answer:
-        timeout = aiohttp.ClientTimeout(total=max(0.05, min(REQUEST_S, self.look.left())), sock_connect=CONNECT_S)
         data = orjson.dumps(body) if body is not None else None
         try:
-            answer = await _exchange(self._http, method, self.base + uri, self.headers, data, timeout)
-        except aiohttp.ClientError as error:
+            async with asyncio.timeout(max(0.05, min(REQUEST_S, self.look.left()))):
+                answer = await _exchange(self._wire, method, uri, self.headers, data)
+        except WireError as error:
             if self.context.changed:
                 raise self.context.changed from None
-            if again and method == "GET" and isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
-                return await self._ask(method, uri, body, again=False)  # a BMC closes idle connections when it likes
+            if again and method == "GET" and _may_ask_again(error):
+                return await self._ask(method, uri, body, again=False)
             raise _translated(error) from None
         self.look.trace.count("requests")
         self.look.trace.count("bytes_in", answer.size)
@@ -155,7 +170,7 @@ class Bmc:
         if not user:
             return
         answer = await self._ask("POST", sessions_uri, {"UserName": user, "Password": password})
-        token, location = answer.headers.get("X-Auth-Token", ""), answer.headers.get("Location", "")
+        token, location = answer.headers.get("x-auth-token", ""), answer.headers.get("location", "")
         if answer.status in (HTTPStatus.OK, HTTPStatus.CREATED) and token:
             self.headers = {"X-Auth-Token": token}
             self.session_uri = _path(location) or _path(str((answer.body or {}).get("@odata.id", "")))
@@ -185,9 +200,9 @@ class Bmc:
         """Delete the session; when that fails, the trace keeps it sealed for the next start."""
         if not self.session_uri:
             return
-        timeout = aiohttp.ClientTimeout(total=LOGOUT_S)
-        with suppress(aiohttp.ClientError, TimeoutError, OSError, Trouble):
-            answer = await _exchange(self._http, "DELETE", self.base + self.session_uri, self.headers, None, timeout)
+        with suppress(WireError, TimeoutError, OSError, Trouble):
+            async with asyncio.timeout(LOGOUT_S):
+                answer = await _exchange(self._wire, "DELETE", self.session_uri, self.headers, None)
             if answer.status < 300 or answer.status in (401, 404):
                 self.look.trace.session = ""
                 self.session_uri = ""
@@ -195,29 +210,18 @@ class Bmc:
                     self.look.tools.sessions.forget(self.base)
 
 
-def client(context: ssl.SSLContext) -> aiohttp.ClientSession:
-    """An HTTP client for one BMC: two connections, no cookies, nothing taken from the environment."""
-    connector = aiohttp.TCPConnector(limit=2, ssl=context, use_dns_cache=False, force_close=False)
-    return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=True,
-        headers={"Accept": "application/json", "OData-Version": "4.0", "User-Agent": "yunwei"},
-        max_line_size=16384, max_field_size=16384,
-    )  # fmt: skip
+async def _exchange(wire: Wire, method: str, uri: str, headers: Mapping[str, str], data: bytes | None) -> Answer:
+    try:
+        raw = await wire.ask(method, uri, headers, data)
+    except EndlessError:
+        raise Trouble(Reason.GARBAGE, _("应答没有尽头")) from None
+    return Answer(raw.status, _object(raw.body), raw.headers, len(raw.body))
 
 
-async def _exchange(
-    http: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], data: bytes | None,
-    timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
-) -> Answer:  # fmt: skip
-    sent = {**headers, "Content-Type": "application/json"} if data is not None else headers
-    async with http.request(method, url, data=data, headers=sent, timeout=timeout, allow_redirects=False) as response:
-        raw = bytearray()
-        async for chunk in response.content.iter_chunked(65536):
-            raw += chunk
-            if len(raw) > MAX_BODY:
-                response.close()
-                raise Trouble(Reason.GARBAGE, _("应答没有尽头"))
-        return Answer(response.status, _object(bytes(raw)), response.headers, len(raw))
+def _may_ask_again(error: WireError) -> bool:
+    """A BMC closes idle connections when it likes, and refuses one for a moment; who does not answer at all is not asked
+    twice."""
+    return (isinstance(error, BrokenError) and error.silent) or (isinstance(error, UnreachedError) and not error.waited)
 
 
 def _object(raw: bytes) -> dict[str, JSON] | None:
@@ -236,19 +240,19 @@ def _path(location: str) -> str:
 
 
 def _retry_after(answer: Answer) -> float:
-    text = answer.headers.get("Retry-After", "1")
+    text = answer.headers.get("retry-after", "1")
     return min(float(text), 5.0) if text.isdigit() else 1.0
 
 
-def _translated(error: aiohttp.ClientError) -> Trouble:
+def _translated(error: WireError) -> Trouble:
     """A failure of the exchange, for people."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return Trouble(Reason.IDENTITY_CHANGED, _("证书与已锁定的不符"))
-    if isinstance(error, aiohttp.ClientSSLError):
+    if isinstance(error, NotTlsError):
+        if error.certificate:
+            return Trouble(Reason.IDENTITY_CHANGED, _("证书与已锁定的不符"))
         return Trouble(Reason.GARBAGE, _("应答不是可用的 TLS"))
-    if isinstance(error, aiohttp.ClientOSError | aiohttp.ServerTimeoutError):
+    if isinstance(error, UnreachedError):
         return Trouble(Reason.NOT_REACHED, _("地址没有应答 HTTPS"))
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
+    if isinstance(error, BrokenError):
         return Trouble(Reason.PARTIAL, _("应答中断"))
     return Trouble(Reason.GARBAGE, _("应答不是可用的 HTTP（{kind}）").format(kind=type(error).__name__))
 
@@ -267,10 +271,13 @@ async def delete_session(left: Mapping[str, JSON]) -> bool:
         if wanted and seen != wanted:
             raise Trouble(Reason.IDENTITY_CHANGED, _("证书与会话建立时的不符"))
 
+    place = urlsplit(base)
+    wire = Wire(place.hostname or "", place.port or 443, tls(same), most=MAX_BODY, connect_s=CONNECT_S)
     try:
-        async with client(tls(same)) as http:
-            timeout = aiohttp.ClientTimeout(total=5)
-            answer = await _exchange(http, "DELETE", base + uri, {"X-Auth-Token": token}, None, timeout)
-            return answer.status < 300 or answer.status in (401, 404)
-    except (aiohttp.ClientError, TimeoutError, OSError, YunweiError):
+        async with asyncio.timeout(LEFT_S):
+            answer = await _exchange(wire, "DELETE", uri, {"X-Auth-Token": token}, None)
+        return answer.status < 300 or answer.status in (401, 404)
+    except (WireError, TimeoutError, OSError, YunweiError):
         return False
+    finally:
+        wire.close()
