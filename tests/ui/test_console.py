@@ -23,7 +23,12 @@ from tests.ui.test_browser import SIZES, Watched, chromium, sideways  # noqa: F4
 from yunwei.accounts.models import Account
 from yunwei.ui.pages import home_of
 
-pytestmark = [pytest.mark.long, pytest.mark.component, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.once,
+    pytest.mark.component,
+    pytest.mark.django_db(transaction=True),
+]
 PEOPLE = ("b_engineer", "b_manager", "a_manager", "auditor", "tenant", "sysadmin", "secadmin")
 AXE = (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text()
 #: bytes that come over the line for a page with everything it loads, nothing cached (issue 3)

@@ -17,7 +17,12 @@ from yunwei.ledger.models import Entry, Intake
 from yunwei.reports.models import Report
 from yunwei.ui.context import now
 
-pytestmark = [pytest.mark.long, pytest.mark.component, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.once,
+    pytest.mark.component,
+    pytest.mark.django_db(transaction=True),
+]
 
 
 @pytest.fixture
