@@ -102,7 +102,10 @@ def _records(titles: Mapping[str, str], without: tuple[str, ...]) -> dict[str, i
         if kind.startswith(without or ("-",)):
             continue
         told = json.loads(bytes(body))
-        said.append([kind, subject, actor, told["clauses"], told["data"], len(told["artifacts"])])
+        listed = told["data"].get("occurrences")
+        # one record names all that fell due at one look: how many looks there were is no matter
+        parts = [[one] for one in listed] if isinstance(listed, list) else [told["data"]]
+        said += [[kind, subject, actor, told["clauses"], data, len(told["artifacts"])] for data in parts]
     return counted(said, titles)
 
 

@@ -20,6 +20,8 @@ from chaos.points import Point, Points, begun, reached
 
 #: how many points a quick run takes
 SAMPLE = 40
+#: points for which the first scenes are enough (a look with a fault, a head, two tickets, another tick)
+HANDFUL, SHORT = 10, 5
 #: share of the crashes after which the day is played to its end, and not only to the end of the scene
 TO_THE_END = 0.1
 #: the scene in which the morning's fault is mended
@@ -72,6 +74,11 @@ class Mould:
     kind: str
     after: list[State] = field(default_factory=list)
 
+    @property
+    def scenes(self) -> int:
+        """How much of the day is played: for a handful of points its beginning will do."""
+        return SHORT if 0 < self.ask.points <= HANDFUL else len(day.SCENES)
+
     def every(self) -> Outcome:
         """All points, or a sample of them."""
         mould.warm(self.home)
@@ -113,7 +120,7 @@ class Mould:
         self.lab.show(machine.MORNING)
         self.home.restore("morning")
         points: list[At] = []
-        for number in range(len(day.SCENES)):
+        for number in range(self.scenes):
             day.enter(self.home, number)
             self.home.save(f"scene_{number}")
             trace = self.trace("undisturbed")
@@ -123,7 +130,7 @@ class Mould:
             state.check_once(self.home, ended["heads"])
         self.lab.show(machine.MORNING)
         self.home.restore("morning")
-        again = self.play(self.trace("undisturbed"), len(day.SCENES))
+        again = self.play(self.trace("undisturbed"), self.scenes)
         if unlike := state.differences(self.after[-1], again["state"]):
             raise RuntimeError(f"two undisturbed days differ: {unlike[:5]}")
         return points
@@ -153,7 +160,7 @@ class Mould:
         self.home.restore(f"scene_{at.scene}")
         day.enter(self.home, at.scene)
         self.lab.show(machine.MORNING if at.scene <= REPAIR else machine.EVENING)
-        until = len(day.SCENES) if whole else at.scene + 1
+        until = self.scenes if whole else at.scene + 1
         died = self.home.child(lambda: day.play(self.home, self.lab, Points(first, at.point), until=at.scene + 1))
         if not died.killed:
             return [f"the point was not reached ({died.code}): {died.problem[-600:]}"]

@@ -15,6 +15,7 @@ from chaos.served import Platform
 KILLS, QUICK = 30, 4
 #: what is killed, evenly
 TARGETS = ("worker", "web", "group")
+ROLE = {"worker": "worker", "web": "web", "group": "worker"}
 #: tickets that a department opens in each round, and looks that are asked for
 TICKETS, LOOKS = 4, 1
 #: local hour at which it begins: nothing falls due for hours
@@ -60,7 +61,9 @@ class Rounds:
         mould.warm(self.home)
         count = self.ask.points or (QUICK if self.ask.quick else KILLS)
         dice = self.ask.dice(f"random-kills-{self.kind}")
-        plan = [(dice.choice(TARGETS), dice.uniform(0.0, 6.0)) for _n in range(count)]
+        targets = [TARGETS[n % len(TARGETS)] for n in range(count)]
+        dice.shuffle(targets)
+        plan = [(target, dice.uniform(0.0, 6.0)) for target in targets]
         wanted = self.play(plan, kill=False)
         outcome = Outcome(unit="kills")
         found = self.play(plan, kill=True, outcome=outcome)
@@ -85,6 +88,7 @@ class Rounds:
             for number, (target, after) in enumerate(plan, 1):
                 people = self.home.running(lambda number=number: self.work(number))  # type: ignore[misc]
                 if kill:
+                    platform.wait(lambda target=target: bool(platform.pids(ROLE[target])), target)  # type: ignore[misc]
                     time.sleep(after)
                     hit[target] = hit.get(target, 0) + bool(platform.kill(target))
                     if outcome is not None:
@@ -96,6 +100,7 @@ class Rounds:
                     raise RuntimeError(f"people could not work: {ended.problem}\n{platform.log()}")
                 self.acknowledged.update(ended.value)
                 platform.wait(self.settled, f"the end of round {number}")
+                platform.wait(platform.answers, "the console")
                 if kill and number % 5 == 0:
                     self.ask.say(f"  {number} of {len(plan)} kills, {platform.starts} starts")
             starts = platform.starts
@@ -146,8 +151,14 @@ class Rounds:
         return of_day > 0 and runs == 0 and waiting == 0
 
     def told(self) -> dict[str, Any]:
-        """What it came to; in a child."""
+        """What it came to, after one more look at what is due, as a worker takes every few seconds; in a child."""
         from yunwei.desk.models import Ticket
+        from yunwei.duties import services as duties
+        from yunwei.ledger import services as ledger
+        from yunwei.server import instance
+
+        duties.tick(instance.clock().now())
+        ledger.sequence(instance.clock().now())
 
         numbers: dict[str, list[str]] = {}
         for title, number in Ticket.objects.values_list("title", "number"):
