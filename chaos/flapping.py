@@ -32,23 +32,29 @@ SELDOM = ("dead",)
 
 def flap(farm: Any, items: Sequence[district.Equipment], dice: random.Random, now: dict[str, str]) -> int:
     """Every device leaves the state it is in: what was broken is whole, what was whole breaks. Returns the changes."""
-    from yunwei.lab.errors import LabError
-
     changes = 0
     for item in items:
         address, protocol = item.device.address, item.device.protocol
         if fault := now.pop(item.code, ""):
             farm.clear(address, fault, protocol=protocol)
         else:
-            fault = dice.choice(SELDOM if dice.random() < 0.04 else OFTEN[protocol])
-            try:
-                farm.set(address, fault, protocol=protocol)
-            except LabError:  # this model cannot show it
-                fault = "garbage"
-                farm.set(address, fault, protocol=protocol)
-            now[item.code] = fault
+            now[item.code] = breaks(farm, item, dice)
         changes += 1
     return changes
+
+
+def breaks(farm: Any, item: district.Equipment, dice: random.Random) -> str:
+    """Something goes wrong with a device; returns what."""
+    from yunwei.lab.errors import LabError
+
+    address, protocol = item.device.address, item.device.protocol
+    fault = dice.choice(SELDOM if dice.random() < 0.04 else OFTEN[protocol])
+    try:
+        farm.set(address, fault, protocol=protocol)
+    except LabError:  # this model cannot show it
+        fault = "garbage"
+        farm.set(address, fault, protocol=protocol)
+    return fault
 
 
 def held(pids: dict[str, int]) -> dict[str, int]:
@@ -115,7 +121,8 @@ def play(replay: demo_replay.Replay, items: Sequence[district.Equipment], asked:
     from yunwei.ledger import heads
     from yunwei.runs import services as runs
 
-    dice, state = random.Random(asked.seed), dict[str, str]()  # noqa: S311
+    dice = random.Random(asked.seed)  # noqa: S311
+    state = {item.code: breaks(replay.farm, item, dice) for item in items[::2]}  # half are broken while half are whole
     codes = list(Asset.objects.filter(code__in=[i.code for i in items]).values_list("code", flat=True))
     pids = {"play": os.getpid()} | {f"collector{i}": pid for i, pid in enumerate(replay.collectors.pids())}
     start = replay.clock.now()

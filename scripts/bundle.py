@@ -30,7 +30,16 @@ OFFLINE = ROOT / "scripts" / "offline"
 #: what an installation needs of Debian; the rest follows from their dependencies
 PACKAGES = ("python3", "python3-venv", "make", "openssl", "ca-certificates", "tzdata", "fonts-noto-cjk")
 #: what of the checkout goes along: what runs and what is read
-TREE = ("Makefile", "README.md", "CHANGELOG.md", "pyproject.toml", "requirements.lock", "scripts/bootstrap", "contracts", "docs")
+TREE = (
+    "Makefile",
+    "README.md",
+    "CHANGELOG.md",
+    "pyproject.toml",
+    "requirements.lock",
+    "scripts/bootstrap",
+    "contracts",
+    "docs",
+)
 SUMS = "SHA256SUMS"
 
 
@@ -103,11 +112,19 @@ def debs(folder: Path, out: Path) -> None:
 
 def sources() -> str:
     """Debian 12 with its updates, from the mirrors that this machine uses for it."""
-    lines = run("apt-get", "indextargets", "--format", "$(SITE) $(CODENAME) $(SUITE) $(COMPONENT)", "Created-By: Packages")
+    lines = run(
+        "apt-get", "indextargets", "--format", "$(SITE) $(CODENAME) $(SUITE) $(COMPONENT)", "Created-By: Packages"
+    )
     wanted = ("bookworm", "bookworm-updates", "bookworm-security")
-    found = {(site, name) for site, name, _suite, part in map(str.split, lines.splitlines()) if part == "main" and name in wanted}
+    found = {
+        (site, name)
+        for site, name, _suite, part in map(str.split, lines.splitlines())
+        if part == "main" and name in wanted
+    }
     if not {name for _site, name in found} >= {"bookworm"}:
-        raise SystemExit("✗ make bundle builds for Debian 12 from a Debian 12 whose apt lists are there (apt-get update)")
+        raise SystemExit(
+            "✗ make bundle builds for Debian 12 from a Debian 12 whose apt lists are there (apt-get update)"
+        )
     return "".join(f"deb {site} {name} main\n" for site, name in sorted(found))
 
 

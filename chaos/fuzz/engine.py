@@ -23,7 +23,7 @@ WALL_S = 120.0
 #: bytes that may be held for one input beside what its own size explains
 PEAK = 48 << 20
 #: rounds of the same inputs, and bytes by which each of the last may still grow (interpreter caches settle late)
-ROUNDS, STEP = 8, 2048
+ROUNDS, STEP = 8, 6 << 10
 #: bytes that the process may grow over the second half of a target's time: bounded caches still fill
 RSS = 48 << 20
 
@@ -164,7 +164,9 @@ def memory(target: Target, seed: str, seconds: float, report: Report) -> None:
             peak = max(peak, taken)
             size = len(made[-1]) if isinstance(made[-1], bytes) else 0
             if taken > PEAK + 200 * size:
-                report.failures.append(f"input {len(made) - 1} of {size} bytes took {taken >> 20} MiB while it was read")
+                report.failures.append(
+                    f"input {len(made) - 1} of {size} bytes took {taken >> 20} MiB while it was read"
+                )
         for _round in range(ROUNDS):
             for item in made:
                 _taken(target, item, quiet)
@@ -176,7 +178,9 @@ def memory(target: Target, seed: str, seconds: float, report: Report) -> None:
     report.notes |= {"peak_kib": peak >> 10, "last_rounds_kept": max(steps[-3:])}
     # caches of libraries fill, ever slower; what leaks does so at the same pace for ever
     if min(steps[-3:]) > max(STEP, 0.7 * statistics.median(steps)):
-        report.failures.append(f"the same {len(made)} inputs, {ROUNDS} times: memory grew in every round, at last by {steps[-3:]} bytes")
+        report.failures.append(
+            f"the same {len(made)} inputs, {ROUNDS} times: memory grew in every round, at last by {steps[-3:]} bytes"
+        )
 
 
 def _taken(target: Target, item: Any, report: Report) -> int:

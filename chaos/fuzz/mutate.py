@@ -191,7 +191,8 @@ def _element(dice: random.Random, tag: int, content: bytes, rate: float) -> list
             )
             return [written(tag, content)]
         case 3:  # a length longer than needed
-            size = dice.choice((1, 2, 4, 5, 126))
+            size = dice.choice((2, 3, 4, 5, 126))
+            content = content[:65535]
             return [bytes((tag, 0x80 | size)) + len(content).to_bytes(size, "big") + content]
         case 4:  # a length that lies
             return [bytes((tag, dice.randrange(256))) + content]

@@ -70,7 +70,9 @@ def broken(_ask: Ask) -> Outcome:
 def test_what_was_not_survived_or_not_done_ends_with_1(
     scenario, code: int, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(registry, "chosen", lambda _names: [Entry("one", "One", survived), Entry("two", "Two", scenario)])
+    monkeypatch.setattr(
+        registry, "chosen", lambda _names: [Entry("one", "One", survived), Entry("two", "Two", scenario)]
+    )
     assert chaos_main.main(["--seed", "7"]) == code
     out = capsys.readouterr().out
     assert word in out

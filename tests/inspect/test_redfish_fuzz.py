@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from tests.inspect.helpers import look, ring
 
 from yunwei.inspect.collect.redfish import MAX_RESOURCES, clean
+from yunwei.inspect.collect.redfish_http import Answer, _path, _retry_after
 from yunwei.inspect.observation import DeviceResult, Target
 
 TREE = Path(__file__).parents[2] / "src" / "yunwei" / "lab" / "samples" / "lab-server.tree.json"
@@ -163,3 +164,15 @@ def test_only_paths_of_the_service_are_asked_for(uri: Any):
 
 def test_a_fragment_is_cut_off():
     assert clean("/redfish/v1/Chassis/1/Thermal#/Fans/0") == "/redfish/v1/Chassis/1/Thermal"
+
+
+@pytest.mark.parametrize(
+    "location", ["//[", "http://[::1", "https://[x]/redfish/v1/S/1", "/etc/passwd", "", "javascript:x"]
+)
+def test_an_address_of_a_session_that_is_none_is_not_followed(location: str):
+    assert _path(location) in {"", "/redfish/v1/S/1"}
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("2", 2.0), ("\xb2", 1.0), ("x", 1.0), ("", 1.0), ("9" * 500, 5.0)])
+def test_what_a_busy_bmc_asks_to_wait_is_bounded(said: str, seconds: float):
+    assert _retry_after(Answer(503, None, {"retry-after": said}, 0)) == seconds

@@ -40,7 +40,9 @@ def test_the_wheel_takes_every_kind_of_file_that_the_source_has(bundle):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = project["tool"]["setuptools"]["package-data"]["yunwei"]
     kinds = {p.rpartition(".")[2] for p in patterns} | {"py"}
-    names = subprocess.run(["git", "ls-files", "src/yunwei"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    names = subprocess.run(
+        ["git", "ls-files", "src/yunwei"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     assert {name for name in names if name.rpartition(".")[2] not in kinds} == set()
 
 
@@ -51,7 +53,10 @@ def test_what_goes_along_is_there_and_is_what_the_makefile_and_bootstrap_stand_o
     install = (ROOT / "scripts" / "offline" / "install.sh").read_text(encoding="utf-8")
     # the stamp by which bootstrap knows that nothing is missing: the same files in the same order
     assert 'want=$(cat "$lock" pyproject.toml | sha256sum)' in bootstrap
-    assert 'cat "$target/requirements.lock" "$target/pyproject.toml" | (cd "$target" && sha256sum) >"$target/.venv/.yunwei-demo"' in install
+    assert (
+        'cat "$target/requirements.lock" "$target/pyproject.toml" | (cd "$target" && sha256sum) >"$target/.venv/.yunwei-demo"'
+        in install
+    )
     for package in re.findall(r'missing="\$missing ([a-z0-9-]+)"', install):
         assert package in bundle.PACKAGES
 
@@ -63,15 +68,23 @@ def test_the_sums_name_every_file_and_the_tar_is_the_same_twice(bundle, tmp_path
     (folder / "install.sh").chmod(0o755)
     (folder / "sub" / "a").write_bytes(b"a")
     (folder / "SHA256SUMS").write_text(bundle.sums(folder))
-    done = subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["install.sh:", "OK", "sub/a:", "OK"]
     (folder / "sub" / "a").write_bytes(b"b")
-    assert subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, check=False).returncode
+    assert subprocess.run(
+        ["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, check=False
+    ).returncode
     bundle.pack(folder, tmp_path / "1.tar")
     bundle.pack(folder, tmp_path / "2.tar")
     assert (tmp_path / "1.tar").read_bytes() == (tmp_path / "2.tar").read_bytes()
     with tarfile.open(tmp_path / "1.tar") as file:
-        assert {(m.name, m.mode, m.uid) for m in file if m.isfile()} == {("x/SHA256SUMS", 0o644, 0), ("x/install.sh", 0o755, 0), ("x/sub/a", 0o644, 0)}
+        assert {(m.name, m.mode, m.uid) for m in file if m.isfile()} == {
+            ("x/SHA256SUMS", 0o644, 0),
+            ("x/install.sh", 0o755, 0),
+            ("x/sub/a", 0o644, 0),
+        }
 
 
 def test_a_wheel_without_a_file_of_the_source_is_refused(bundle, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yunwei.inspect.vendor.expr import compile_expr, compile_template
+from yunwei.inspect.vendor.expr import compile_expr, compile_template, num
 
 
 def run(source, **row):  # noqa: ANN003
@@ -101,3 +101,10 @@ def test_templates():
     assert compile_template("port/{first(name, index)}")[0]({"index": "7"}) == "port/7"
     assert compile_template("{a} {b}")[0]({"a": None, "b": "x"}) == "x"
     assert compile_template("plain")[0]({}) == "plain"
+
+
+def test_a_row_of_digits_that_no_float_holds_is_no_number():
+    """As the limit of a reading it would break the sentence that names the limit, and with it the whole device."""
+    assert num("9" * 400 + " C") is None
+    assert num("9" * 400 + ".5") is None
+    assert num(" 42 C") == 42

@@ -235,13 +235,16 @@ def _object(raw: bytes) -> dict[str, JSON] | None:
 
 def _path(location: str) -> str:
     """The path of a session's address; only a path inside the service is kept, so a token goes to no other machine."""
-    path = urlsplit(location).path
+    try:
+        path = urlsplit(location).path
+    except ValueError:  # "//[": an address that is none
+        return ""
     return path if path.startswith("/redfish/") else ""
 
 
 def _retry_after(answer: Answer) -> float:
     text = answer.headers.get("retry-after", "1")
-    return min(float(text), 5.0) if text.isdigit() else 1.0
+    return min(float(text[:9]), 5.0) if text.isascii() and text.isdigit() else 1.0  # "²" is a digit too
 
 
 def _translated(error: WireError) -> Trouble:

@@ -30,6 +30,10 @@ _CONSTANTS = frozenset({"None", "True", "False"})
 _NOT_COMPUTED = (TypeError, ValueError, ZeroDivisionError, KeyError, IndexError, AttributeError, OverflowError)
 
 
+#: characters of a number in a text; a longer row of digits measures nothing, and no float holds it
+MAX_DIGITS = 300
+
+
 def dig(value: Any, *keys: Any) -> Any:
     """Follow keys into nested objects; None as soon as one is missing."""
     for key in keys:
@@ -52,6 +56,8 @@ def num(value: Any) -> float | int | None:
     if found is None:
         return None
     text = found.group(0)
+    if len(text) > MAX_DIGITS:
+        return None
     return float(text) if "." in text else int(text)
 
 
