@@ -32,8 +32,8 @@ DEVICES = ("SW-ACC-01", "SRV-D-01", "UPS-H-01")
 #: what is broken from the start of the day, and what is broken after the repair in its middle
 MORNING = {"SRV-D-01": "disk_predicted"}
 EVENING = {"SW-ACC-01": "fan_failed"}
-#: makes a run take seconds, so that there is something to kill in its middle
-SLOW = {"UPS-H-01": "slow"}
+#: makes a look take seconds, so that there is something to kill in its middle; and always the same: it is not reached
+SLOW = {"UPS-H-01": "dead"}
 DATABASE = "chaos"
 #: bytes that a folder in memory must have
 ROOM = 4 << 30

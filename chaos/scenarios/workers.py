@@ -30,7 +30,7 @@ TAKEN_S = 5.0
 GONE_S = 60.0
 HOUR = 13.0
 STARTS = ("assets.credential",)
-#: a look at a slow device takes seconds: there is something to take over
+#: a look at a dead device takes seconds: there is something to take over
 BROKEN = {**machine.MORNING, **machine.SLOW}
 
 
@@ -129,7 +129,7 @@ def end_session(home: Bed, _victim: subprocess.Popen[bytes], executor: str) -> N
 
 @dataclass
 class Rounds:
-    """Rounds of one look at slow devices each, undisturbed and disturbed."""
+    """Rounds of one look each, at a device that does not answer among others, undisturbed and disturbed."""
 
     home: Bed
     ask: Ask
