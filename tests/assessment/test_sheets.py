@@ -74,6 +74,23 @@ def test_what_does_not_count_and_what_the_client_owes_is_not_on_the_sheet(month:
     assert not keys & {"S1.2:shown", "P1:theirs"}
 
 
+def test_what_was_told_a_moment_before_stands_with_its_number(month: dict[str, Account]) -> None:
+    """A sheet names evidence by number, for good: what still waits for its number gets it first."""
+    a, due = month["a_manager"], datetime(2026, 4, 20, 4, 0, tzinfo=UTC)
+    told = []
+    for period, act, at in (("one", sheets.score, MAY), ("two", sheets.score, MAY), ("two", sheets.freeze, AFTER)):
+        claim = ledger.record("duties.occurrence.missed", f"S1.2:{period}", {}, at=MAY, actor="system:duties")
+        Occurrence.objects.update_or_create(
+            obligation="S1.2", period=period,
+            defaults={"clauses": [], "owes": "B", "counts": True, "kind": "look", "basis": "plan", "starts_at": due,
+                      "due_at": due, "state": "missed", "evidence": claim.pk},
+        )  # fmt: skip
+        sheet = act(APRIL, by=a, now=at)
+        line = next(line for line in sheet.body["lines"] if line["key"] == f"S1.2:{period}")
+        told.append((line["evidence"], ledger.numbers_of([claim.pk]).get(claim.pk)))
+    assert all(number and number == known for number, known in told), told
+
+
 def test_the_way_of_a_month(month: dict[str, Account]) -> None:
     a, b = month["a_manager"], month["b_manager"]
     scored = sheets.score(APRIL, by=a, now=MAY)

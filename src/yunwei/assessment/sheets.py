@@ -233,6 +233,7 @@ def score(name: str, *, by: Account, now: datetime) -> Sheet:
     start, end = bounds(folder, month)
     if now < end:
         raise AssessmentError(_("这个月还没有结束，只能试算"), where=name)
+    ledger.sequence(now)  # what is told now is fixed: each line is to name the number of its evidence
     with transaction.atomic():
         row = Sheet.objects.select_for_update().filter(month=name).first()
         if row is not None and row.state == SheetState.FROZEN:
@@ -318,6 +319,7 @@ def freeze(name: str, *, by: Account, now: datetime) -> Sheet:
     nothing is frozen that could not be appealed. Raises AssessmentError.
     """
     _may(by, SCORERS, _("定分由甲方项目负责人或分管领导进行"))
+    ledger.sequence(now)
     with transaction.atomic():
         row = _open(name)
         if now <= row.appeal_until:
