@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, cast
@@ -33,6 +34,10 @@ RUN, CHUNK = "yunwei.run", "yunwei.chunk"
 RUNS, CHUNKS = "runs", "chunks"
 #: settling a run touches many rows: a lock or a collision must not leave the run open for ever
 CLOSE_TRIES = 5
+#: states of the engine in which it has not put a workflow down
+GOES_ON = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
+#: SQLite's words for SQLITE_FULL, SQLITE_IOERR and SQLITE_CANTOPEN
+NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file")
 #: seconds between two looks whether a chunk has ended
 POLL_S = 0.2
 
@@ -148,6 +153,16 @@ def _engine_of(client: DBOSClient) -> sa.Engine:
     return engine
 
 
+def _wait_for_room(context: sa.engine.ExceptionContext) -> BaseException | None:
+    """A disk that is full or fails is waited for like a lock, as the engine does by itself on PostgreSQL: a step that was
+    done must not fail because there is no room to write that down."""
+    told = context.original_exception
+    if not isinstance(told, sqlite3.OperationalError) or not any(words in str(told) for words in NO_ROOM):
+        return None
+    locked = sqlite3.OperationalError(f"database is locked: {told}")  # the words by which the engine knows that it may wait
+    return sa.exc.OperationalError(context.statement, None, locked)
+
+
 def database_engine(url: str) -> sa.Engine:
     """The engine's database with the settings it needs: WAL, FULL and IMMEDIATE on SQLite, keepalives on PostgreSQL.
 
@@ -164,6 +179,7 @@ def database_engine(url: str) -> sa.Engine:
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
 
+        sa.event.listen(engine, "handle_error", _wait_for_room)
         return engine
     keepalive = {"keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 4}
     url = url.replace("postgresql://", "postgresql+psycopg://", 1)
@@ -239,9 +255,9 @@ class DbosEngine:
         }
         _process.client.enqueue(options, run_id)
 
-    def known(self, run_ids: list[str]) -> set[str]:
+    def known(self, run_ids: list[str]) -> dict[str, bool]:
         rows = DBOS.list_workflows(workflow_ids=run_ids, load_input=False, load_output=False)
-        return {row.workflow_id for row in rows}
+        return {row.workflow_id: row.status not in GOES_ON for row in rows}
 
     def cancel(self, run_id: str) -> None:
         DBOS.cancel_workflow(run_id, cancel_children=True)

@@ -18,8 +18,8 @@ class Engine(Protocol):
         """Start the run of that id on some worker, unless it was submitted before."""
         ...
 
-    def known(self, run_ids: list[str]) -> set[str]:
-        """Which of these ids the engine has; the reconciler submits the others again."""
+    def known(self, run_ids: list[str]) -> dict[str, bool]:
+        """Which of these ids the engine has, and whether it has put them down; the reconciler submits the others again."""
         ...
 
     def cancel(self, run_id: str) -> None:

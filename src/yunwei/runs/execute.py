@@ -12,6 +12,7 @@ from django.db import transaction
 from yunwei.kernel.clock import Clock
 from yunwei.runs import services
 from yunwei.runs.models import Run
+from yunwei.runs.patience import patient
 from yunwei.runs.procedure import StepContext, procedure
 
 log = logging.getLogger(__name__)
@@ -36,18 +37,21 @@ def context(
     )
 
 
+@patient
 def open_run(run_id: str, clock: Clock) -> str:
     """Mark the run as running; returns its procedure's name, or "" when it has ended already."""
     run = services.start(run_id, now=clock.now())
     return run.procedure if run.ended_at is None else ""
 
 
+@patient
 def do_step(run_id: str, step: str, results: Mapping[str, JSON], clock: Clock) -> JSON:
     """Do a step that does not fan out."""
     ctx = context(run_id, results, clock)
     return procedure(ctx.procedure).step(step).do(ctx)
 
 
+@patient
 def chunks_of(run_id: str, step: str, results: Mapping[str, JSON], clock: Clock) -> Sequence[JSON]:
     """The chunks a fan-out step is cut into; must not depend on anything but the run and the results before."""
     ctx = context(run_id, results, clock)
@@ -55,12 +59,14 @@ def chunks_of(run_id: str, step: str, results: Mapping[str, JSON], clock: Clock)
     return list(fan(ctx)) if fan else []
 
 
+@patient
 def do_chunk(run_id: str, step: str, results: Mapping[str, JSON], chunk: JSON, index: int, clock: Clock) -> JSON:
     """Do one chunk of a fan-out step."""
     ctx = context(run_id, results, clock, chunk=chunk, chunk_index=index)
     return procedure(ctx.procedure).step(step).do(ctx)
 
 
+@patient
 def undo(run_id: str, done: Sequence[str], results: Mapping[str, JSON], clock: Clock) -> list[str]:
     """Take back the done steps in reverse order; returns the names of those that could not be taken back."""
     ctx = context(run_id, results, clock)
@@ -88,6 +94,7 @@ def describe(error: BaseException) -> str:
     return str(error) if isinstance(error, YunweiError) else type(error).__name__
 
 
+@patient
 def close_run(run_id: str, clock: Clock, *, error: str = "", at: datetime | None = None) -> None:
     """End the run and let the observers settle."""
     services.finish(run_id, now=at or clock.now(), error=error)

@@ -89,8 +89,9 @@ class InlineEngine:
         wait([self._pool.submit(end) for _n in range(self._slots)])
         self._pool.shutdown()
 
-    def known(self, run_ids: list[str]) -> set[str]:
-        return set(Run.objects.filter(pk__in=run_ids, ended_at__isnull=False).values_list("id", flat=True))
+    def known(self, run_ids: list[str]) -> dict[str, bool]:
+        ended = Run.objects.filter(pk__in=run_ids, ended_at__isnull=False)
+        return dict.fromkeys(ended.values_list("id", flat=True), True)
 
     def cancel(self, run_id: str) -> None:
         """Nothing runs between calls, so there is nothing to stop."""

@@ -25,6 +25,8 @@ class RunError(YunweiError):
     """A run cannot do that in its present state, or there is no such run."""
 
 
+#: why a run failed that never got to its end
+PUT_DOWN = "运行在执行引擎中已经终止，没有写下结果"
 #: guarded transitions of a run
 TRANSITIONS: Mapping[str, frozenset[str]] = {
     RunState.SUBMITTED: frozenset({RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
@@ -112,18 +114,26 @@ def _hand_over(run_id: str) -> None:
         current.submit(run_id)
 
 
-def reconcile() -> int:
-    """Hand to this process's engine every submitted run that it does not know; returns how many."""
+def reconcile(now: datetime | None = None) -> int:
+    """Hand to this process's engine every submitted run that it does not know; returns how many.
+
+    With `now`, a run that the engine has put down but that never ended (its last write failed) ends as failed: what it
+    would have proved stays unproven, and is looked at again, instead of waiting for a day (`expire`).
+    """
     current = engine.current()
     if current is None:
         return 0
     waiting = list(
         Run.objects.filter(state__in=(RunState.SUBMITTED, RunState.RUNNING)).values_list("id", flat=True)[:1000]
     )
-    known = current.known(waiting) if waiting else set()
+    known = current.known(waiting) if waiting else {}
     lost = [run_id for run_id in waiting if run_id not in known]
     for run_id in lost:
         current.submit(run_id)
+    if now is not None:
+        for run_id in waiting:
+            if known.get(run_id):  # one that ended between the two looks is left as it is
+                finish(run_id, now=now, error=PUT_DOWN)
     return len(lost)
 
 

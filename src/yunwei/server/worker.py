@@ -123,7 +123,7 @@ def tick(executor: str, now: datetime) -> None:
 
     runs.worker_seen(executor, now)
     duties.tick(now)
-    runs.reconcile()
+    runs.reconcile(now)
     sessions.sweep(now=now)
 
 
