@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, Serializer, StepOptions, WorkflowHandle
-from django.db import connections
+from django.db import close_old_connections, connections
 
 from yunwei.kernel.clock import Clock
 from yunwei.runs import execute
@@ -70,10 +70,21 @@ class _Process:
 _process = _Process()
 
 
-def _closing(fn: Callable[..., Any], *args: Any) -> Any:
-    """Call a step's function, then give back the thread's connection: engine threads are not request threads."""
+def _judged(fn: Callable[..., Any], *args: Any) -> Any:
+    """Call a step's function on a connection that is known to live: what broke in the step before is made anew."""
+    close_old_connections()
     try:
         return fn(*args)
+    finally:
+        close_old_connections()
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
+    """One connection for all steps of a workflow (making one costs PostgreSQL more than the step), given back at its end:
+    engine threads outlive their workflows, and the server's connections are few."""
+    try:
+        yield
     finally:
         connections.close_all()
 
@@ -83,12 +94,17 @@ def _step(name: str, fn: Callable[..., Any], *args: Any, retries: int = 0) -> An
     options: StepOptions = {"name": name}
     if retries:
         options |= {"retries_allowed": True, "max_attempts": retries + 1, "interval_seconds": 1.0, "backoff_rate": 2.0}
-    return DBOS.run_step(options, _closing, fn, *args)
+    return DBOS.run_step(options, _judged, fn, *args)
 
 
 @DBOS.workflow(name=RUN)
 def run_workflow(run_id: str) -> str:
     """One run: its steps in order; on failure what was done is taken back in reverse order."""
+    with _connected():
+        return _run(run_id)
+
+
+def _run(run_id: str) -> str:
     clock = _process.clock
     name = cast("str", _step("open", execute.open_run, run_id, clock))
     if not name:
@@ -119,6 +135,7 @@ def _close(run_id: str, error: str) -> None:
 
 def _fan_out(run_id: str, step: str, results: dict[str, Any]) -> list[Any]:
     ids = cast("list[str]", _step(f"{step}.fan", _enqueue_chunks, run_id, step, results))
+    connections.close_all()  # the chunks may take minutes
     # existing_workflow=False: the look-up before waiting would be a step of its own, with a result that is no JSON
     handles: list[WorkflowHandle[Any]] = [DBOS.retrieve_workflow(chunk_id, existing_workflow=False) for chunk_id in ids]
     return [handle.get_result(polling_interval_sec=POLL_S) for handle in handles]
@@ -144,7 +161,8 @@ def _enqueue_chunks(run_id: str, step: str, results: dict[str, Any]) -> list[str
 @DBOS.workflow(name=CHUNK)
 def chunk_workflow(run_id: str, step: str, results: dict[str, Any], chunk: Any, index: int) -> Any:
     """One chunk of a fan-out step, on whichever worker takes it."""
-    return _step(step, execute.do_chunk, run_id, step, results, chunk, index, _process.clock)
+    with _connected():
+        return _step(step, execute.do_chunk, run_id, step, results, chunk, index, _process.clock)
 
 
 def _engine_of(client: DBOSClient) -> sa.Engine:
@@ -213,12 +231,15 @@ def migrate(url: str) -> None:
 class DbosEngine:
     """The engine of a worker process."""
 
-    def __init__(self, url: str, *, executor_id: str, clock: Clock, slots: int = 4, polling: float = 0.2) -> None:
-        """`slots` runs and twice as many chunks at once: a chunk mostly waits for others. `polling` seconds between two
-        looks at the queues."""
+    def __init__(
+        self, url: str, *, executor_id: str, clock: Clock, slots: int = 16, chunks: int = 8, polling: float = 0.2
+    ) -> None:
+        """So many runs and chunks at once: a run mostly waits, for its chunks or for the disk, and what waits for the disk
+        together is flushed together; a chunk is a share of devices in memory. `polling` seconds between two looks at
+        the queues."""
         self._url = url
         self.executor_id = executor_id
-        self._slots = slots
+        self._slots = {RUNS: slots, CHUNKS: chunks}
         self._polling = polling
         self._engines: list[sa.Engine] = []
         _process.clock = clock
@@ -235,7 +256,7 @@ class DbosEngine:
             serializer=JsonSerializer(),
             application_name=APPLICATION,
         )
-        for queue, slots in ((RUNS, self._slots), (CHUNKS, 2 * self._slots)):
+        for queue, slots in self._slots.items():
             DBOS.register_queue(queue, worker_concurrency=slots, polling_interval_sec=self._polling)
 
     def destroy(self) -> None:

@@ -38,6 +38,8 @@ SEQUENCE_S = 0.2
 HEADS_S = 60.0
 #: seconds without a job after which the collectors of this machine end; the next job starts them again
 REST_S = 60.0
+#: seconds a database connection serves before it is made anew
+KEEP_S = 60
 #: how far workers and their collectors stand back where they share cores with the pages: people wait for those
 NICE = 10
 
@@ -57,17 +59,18 @@ class Stop:
 
 def every(stop: Stop, seconds: float, name: str, job: Callable[[datetime], object], clock: Clock) -> threading.Thread:
     """Call `job(now)` again and again in a thread of its own; a failure is logged and tried again next time."""
-    from django.db import connections
+    from django.db import close_old_connections, connections
 
     def loop() -> None:
         while True:
+            close_old_connections()
             try:
                 job(clock.now())
             except Exception:
                 log.exception("%s failed and is tried again", name)
-            finally:
                 connections.close_all()
             if stop.wait(seconds):
+                connections.close_all()
                 return
 
     thread = threading.Thread(target=loop, name=name, daemon=True)
@@ -129,6 +132,8 @@ def tick(executor: str, now: datetime) -> None:
 
 def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callable[[], None] = lambda: None) -> None:
     """Run the worker until it is told to stop (SIGTERM, SIGINT) or loses its lock."""
+    from django.db import connections
+
     from yunwei.contract import closings, supplements
     from yunwei.duties import sources
     from yunwei.inspect import collecting
@@ -137,6 +142,8 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
 
     stop = stop or Stop()
     clock = clock or instance.clock()
+    # a connection is kept from step to step and look to look, and asked whether it lives before it is used again
+    connections["default"].settings_dict |= {"CONN_MAX_AGE": KEEP_S, "CONN_HEALTH_CHECKS": True}
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     url = instance.engine_url()
