@@ -137,6 +137,7 @@ def play(replay: demo_replay.Replay, items: Sequence[district.Equipment], asked:
         duties.tick(replay.clock.now())
         heads.push(replay.clock.now())
         facts = {"sweep": n, "changes": changes, "sessions": sum(replay.farm.sessions().values()), **held(pids)}
+        facts["bmcs"] = sum(item.model.protocol == "redfish" for item in items)
         facts |= database(replay.folder / "data" / "yunwei.sqlite3")
         facts["artifacts"] = sum(
             p.stat().st_size for p in (replay.folder / "data" / "artifacts").rglob("*") if p.is_file()

@@ -72,8 +72,9 @@ def targets(seq: int) -> Iterator[tuple[Field, int]]:
     artifact = entry.intake.mentions.order_by("id").values_list("artifact_id", flat=True).first()
     keys = {"ledger_intake": entry.intake_id, "ledger_entry": seq, "ledger_head": head, "ledger_artifact": artifact}
     for field in FIELDS:
-        if keys[field.table] is not None:
-            yield field, keys[field.table]
+        key = keys[field.table]
+        if key is not None:
+            yield field, key
 
 
 def _field(world: World, told: Told, field: Field, key: int, seq: int, step: int) -> None:

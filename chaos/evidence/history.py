@@ -43,7 +43,7 @@ def rewrite_everything(changed: int, *, old: bytes = b'"value":', new: bytes = b
 def _pushes() -> list[dict[str, Any]]:
     from yunwei.ledger.models import HeadPush
 
-    return list(HeadPush.objects.order_by("id").values("address", "head_id", "at", "ok", "problem"))
+    return [dict(row) for row in HeadPush.objects.order_by("id").values("address", "head_id", "at", "ok", "problem")]
 
 
 def _push_again(pushes: list[dict[str, Any]]) -> None:
@@ -153,32 +153,40 @@ def of_resigning(world: World, *, count: int) -> Told:
     return told
 
 
+#: what is done to a record by SQL alone
+REMOVALS = {
+    "taken out": ("DELETE FROM ledger_entry WHERE seq = %(seq)s",),
+    "without its body": (
+        "DELETE FROM ledger_intake WHERE id = (SELECT intake_id FROM ledger_entry WHERE seq = %(seq)s)",
+    ),
+    "changed places with the next": (
+        "UPDATE ledger_entry SET seq = -1 WHERE seq = %(seq)s",
+        "UPDATE ledger_entry SET seq = %(seq)s WHERE seq = %(seq)s + 1",
+        "UPDATE ledger_entry SET seq = %(seq)s + 1 WHERE seq = -1",
+    ),
+    "taken out, the rest moved up": (
+        "DELETE FROM ledger_entry WHERE seq = %(seq)s",
+        "UPDATE ledger_entry SET seq = -seq WHERE seq > %(seq)s",
+        "UPDATE ledger_entry SET seq = -seq - 1 WHERE seq < 0",
+    ),
+    "the head over it taken out": (
+        "DELETE FROM ledger_head WHERE number = (SELECT MIN(number) FROM ledger_head WHERE size >= %(seq)s)",
+    ),
+}
+
+
 def of_removals(world: World, *, count: int) -> Told:
     """A record, a head, the order of two records: taken out or changed without signing anew."""
     from django.db import connection
 
     told, size = Told("records and heads taken out"), world.size()
-
-    def sql(*statements: str) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA foreign_keys=OFF")
-            for statement in statements:
-                cursor.execute(statement)
-
     for seq in sorted(world.dice.sample(range(1, size), min(count, size - 1))):
-        for what, *statements in (
-            ("taken out", f"DELETE FROM ledger_entry WHERE seq = {seq}"),
-            ("without its body", f"DELETE FROM ledger_intake WHERE id = (SELECT intake_id FROM ledger_entry WHERE seq = {seq})"),
-            ("changed places with the next", f"UPDATE ledger_entry SET seq = -1 WHERE seq = {seq}",
-             f"UPDATE ledger_entry SET seq = {seq} WHERE seq = {seq + 1}",
-             f"UPDATE ledger_entry SET seq = {seq + 1} WHERE seq = -1"),
-            ("taken out, the rest moved up", f"DELETE FROM ledger_entry WHERE seq = {seq}",
-             f"UPDATE ledger_entry SET seq = -seq WHERE seq > {seq}", "UPDATE ledger_entry SET seq = -seq - 1 WHERE seq < 0"),
-            ("the head over it taken out",
-             f"DELETE FROM ledger_head WHERE number = (SELECT MIN(number) FROM ledger_head WHERE size >= {seq})"),
-        ):  # fmt: skip
+        for what, statements in REMOVALS.items():
             world.fresh()
-            sql(*statements)
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA foreign_keys=OFF")
+                for statement in statements:
+                    cursor.execute(statement, {"seq": seq})
             told.add(f"record {seq} {what}", world.names())
     return told
 
@@ -218,6 +226,14 @@ def _swap(*columns: str) -> Callable[[Any, Any, Any], None]:
     return attack
 
 
+def _delete(one: Any) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA foreign_keys=OFF")
+        cursor.execute("DELETE FROM ledger_artifact WHERE id = %s", [one.pk])
+
+
 def _replace(artifacts: Any, one: Any, _two: Any) -> None:
     """The content is replaced by a better one of the same length, and the row follows it."""
     from yunwei.gm import sm3
@@ -237,5 +253,5 @@ SWAPS: dict[str, Callable[[Any, Any, Any], None]] = {
     "salts swapped": _swap("salt"),
     "content replaced": _replace,
     "file removed": lambda artifacts, one, _two: artifacts.path_of(one.content_hash).unlink(),
-    "row removed": lambda _artifacts, one, _two: type(one).objects.filter(pk=one.pk)._raw_delete("default"),
+    "row removed": lambda _artifacts, one, _two: _delete(one),
 }

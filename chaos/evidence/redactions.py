@@ -118,7 +118,7 @@ def _forged(entry: bytes, body: dict[str, Any]) -> bytes:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     columns = {k: body[k] for k in ("kind", "subject", "actor", "at", "clauses")}
     leaf = verify.sm3(b"\x00" + text.encode()).hex()
-    peaks = ["0" * 64] * bin(row["seq"] - 1).count("1")
+    peaks = ["0" * 64] * (row["seq"] - 1).bit_count()
     forged = {"seq": row["seq"], "leaf": leaf, "body": text, "row": columns, "peaks": peaks, "cover": []}
     return json.dumps(forged, ensure_ascii=False).encode() + b"\n"
 

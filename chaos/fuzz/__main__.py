@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument("targets", nargs="*")
     parser.add_argument("--seed", default="")
     parser.add_argument("--seconds", type=float, default=60.0, help="for all targets together")
+    parser.add_argument("--inputs", type=int, default=0, help="so many inputs of each target instead of a time")
     parser.add_argument("--only", type=int, help="one input, by its number, with whatever it raises")
     asked = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (SPACE, SPACE))
@@ -51,7 +52,7 @@ def main() -> int:
     sys.stderr.write(f"seed {seed}\n")
     bad = 0
     for target in chosen:
-        report = engine.run(target, seed, asked.seconds / len(chosen))
+        report = engine.run(target, seed, asked.seconds / len(chosen), asked.inputs)
         bad += len(report.failures)
         sys.stdout.write(json.dumps(asdict(report), ensure_ascii=False) + "\n")
         sys.stdout.flush()

@@ -91,7 +91,7 @@ def one(target: Target, seed: str, number: int, report: Report) -> None:
         report.failures.append(
             f"input {number}: more than {CPU_S:g} s of processor time; {kept(target, seed, number, made)}"
         )
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is what we look for
+    except BaseException as error:
         place = where(error)
         known = f"{type(error).__name__} at {place}"
         if not any(known in failure for failure in report.failures):
@@ -124,15 +124,15 @@ def kept(target: Target, seed: str, number: int, made: Any) -> str:
     return f"{path}; {again}"
 
 
-def run(target: Target, seed: str, seconds: float) -> Report:
-    """Inputs for so many seconds (at least some), then the memory test."""
+def run(target: Target, seed: str, seconds: float, inputs: int = 0) -> Report:
+    """Inputs for so many seconds, or just so many inputs, then the memory test."""
     report = Report(target.name)
     begun, half = time.monotonic(), 0
     number = 0
-    while number < 10 or time.monotonic() - begun < seconds * 0.75:
+    while number < (inputs or 10) or (not inputs and time.monotonic() - begun < seconds * 0.75):
         one(target, seed, number, report)
         number += 1
-        if not half and time.monotonic() - begun > seconds * 0.375:
+        if not half and (number > inputs / 2 if inputs else time.monotonic() - begun > seconds * 0.375):
             half = resident()
         if len(report.failures) >= 20:
             break
@@ -142,7 +142,7 @@ def run(target: Target, seed: str, seconds: float) -> Report:
         if grown > RSS:
             report.failures.append(f"the process grew by {grown >> 20} MiB over the second half of {number} inputs")
     if not report.failures:
-        memory(target, seed, seconds * 0.25, report)
+        memory(target, seed, 0.0 if inputs else seconds * 0.25, report)
     return report
 
 
@@ -154,7 +154,11 @@ def resident() -> int:
 
 def memory(target: Target, seed: str, seconds: float, report: Report) -> None:
     """The same inputs round after round: what is held afterwards stays what it was, and none takes much while it is read."""
-    made, levels, peak, quiet = [], [], 0, Report(target.name)
+    made: list[Any] = []
+    levels: list[int] = []
+    peak, quiet = 0, Report(target.name)
+    gc.collect()
+    gc.freeze()  # what is there already is not looked through again in every round
     tracemalloc.start()
     try:
         begun = time.monotonic()
@@ -174,6 +178,7 @@ def memory(target: Target, seed: str, seconds: float, report: Report) -> None:
             levels.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
+        gc.unfreeze()
     steps = [after - before for before, after in pairwise(levels)]
     report.notes |= {"peak_kib": peak >> 10, "last_rounds_kept": max(steps[-3:])}
     # caches of libraries fill, ever slower; what leaks does so at the same pace for ever

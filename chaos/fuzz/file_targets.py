@@ -215,10 +215,12 @@ def read_head(made: bytes) -> Any:
     """As the witness takes one in, next to the one it has."""
     path, store = PLACE / "head-x.json", PLACE / "store"
     path.write_bytes(made)
-    with mock.patch.object(verify, "key_of", bundles.key_of):
+    with (
+        mock.patch.object(verify, "key_of", bundles.key_of),
+        mock.patch.object(verify.Store, "write"),
+    ):  # it stays as it is
         kept = verify.Store(str(store))
         kept.fingerprint(bundles.fingerprint())
-        kept.write = lambda _name, _data: None  # type: ignore[method-assign] # the store stays as it is
         kept.add(str(bundles.head_file(PLACE)), bundles.fingerprint())
         return kept.add(str(path), bundles.fingerprint())
 

@@ -177,7 +177,7 @@ def ber(dice: random.Random, sample: bytes, rate: float = 0.12) -> bytes:
     return b"".join(out)
 
 
-def _element(dice: random.Random, tag: int, content: bytes, rate: float) -> list[bytes]:
+def _element(dice: random.Random, tag: int, content: bytes, rate: float) -> list[bytes]:  # noqa: PLR0911 - one return a way
     if dice.random() > rate:
         return [written(tag, content)]
     match dice.randrange(8):

@@ -43,6 +43,11 @@ def varbinds() -> tuple[bytes, ...]:
     return tuple(ber.encode_varbind(ber.oid_content(r.oid), ber.tlv(r.tag, r.content)) for r in records)
 
 
+def rate(dice: random.Random) -> float:
+    """How much of a message is spoilt: mostly so little that the rest is read on."""
+    return dice.choice((0.003, 0.01, 0.03, 0.1))
+
+
 def pdu(dice: random.Random, tag: int = message.RESPONSE) -> bytes:
     """An honest PDU with some of the switch's varbinds."""
     start = dice.randrange(len(varbinds()))
@@ -65,7 +70,7 @@ def signed(dice: random.Random, user: V3, scoped: bytes, flags: int = 0) -> byte
 def v2c(dice: random.Random) -> bytes:
     """A v2c answer, spoilt by its elements or its bytes."""
     made = message.build_v2c(b"public", pdu(dice))
-    return mutate.ber(dice, made) if dice.random() < 0.7 else mutate.data(dice, made)
+    return mutate.ber(dice, made, rate(dice)) if dice.random() < 0.7 else mutate.data(dice, made)
 
 
 def read_v2c(made: bytes) -> None:
@@ -89,10 +94,10 @@ def v3(dice: random.Random) -> tuple[int, bytes]:
     tag = dice.choice((message.RESPONSE, message.RESPONSE, message.REPORT))
     scoped = message.build_scoped(ENGINE, b"", pdu(dice, tag))
     if dice.random() < 0.6:
-        scoped = mutate.ber(dice, scoped) if dice.random() < 0.7 else mutate.data(dice, scoped)
+        scoped = mutate.ber(dice, scoped, rate(dice)) if dice.random() < 0.7 else mutate.data(dice, scoped)
         return which, signed(dice, USERS[which], scoped)
     whole = signed(dice, USERS[which], scoped)
-    return which, mutate.ber(dice, whole) if dice.random() < 0.6 else mutate.data(dice, whole)
+    return which, mutate.ber(dice, whole, rate(dice)) if dice.random() < 0.6 else mutate.data(dice, whole)
 
 
 def read_v3(made: tuple[int, bytes]) -> None:
@@ -123,10 +128,10 @@ def notification(dice: random.Random) -> bytes:
         made = message.build_v2c(b"public", pdu(dice, kind))
     else:
         scoped = message.build_scoped(ENGINE, b"", pdu(dice, kind))
-        scoped = mutate.ber(dice, scoped) if dice.random() < 0.5 else scoped
+        scoped = mutate.ber(dice, scoped, rate(dice)) if dice.random() < 0.5 else scoped
         flags = message.REPORTABLE if kind == message.INFORM else 0
         made = signed(dice, dice.choice(USERS), scoped, flags)
-    return mutate.ber(dice, made) if dice.random() < 0.5 else mutate.data(dice, made)
+    return mutate.ber(dice, made, rate(dice)) if dice.random() < 0.5 else mutate.data(dice, made)
 
 
 _receiver = trap.Receiver(frozenset({b"public"}), {u.user.encode(): u for u in USERS}, ENGINE, 3)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from chaos.model import Ask, Outcome, Scenario
 
@@ -30,22 +31,20 @@ def evidence(ask: Ask) -> Outcome:
             if played.returncode:
                 outcome.fail("the demo", played.stderr[-500:])
                 return outcome
-        done = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
-        for line in done.stdout or ():
-            told = json.loads(line)
-            outcome.count += told["count"]
-            outcome.failures += [f"{told['attack']}: {text}" for text in told["failures"]]
-            codes = ", ".join(f"{code.partition('@')[0]}" for code in told["codes"])
-            outcome.notes.append(
-                f"{told['attack']}: {told['count']} changes, {len(told['failures'])} unnamed ({_short(codes)})"
-            )
-        if done.wait() not in (0, 1):
-            outcome.fail("the attacks", f"broke off with exit code {done.returncode}")
+        with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as child:
+            for line in child.stdout or ():
+                _note(json.loads(line), outcome)
+        if child.returncode not in (0, 1):
+            outcome.fail("the attacks", f"broke off with exit code {child.returncode}")
     return outcome
 
 
-def _short(codes: str) -> str:
-    return ", ".join(sorted(set(codes.split(", "))))
+def _note(told: dict[str, Any], outcome: Outcome) -> None:
+    """One attack's outcome: how many changes, what they were called."""
+    outcome.count += told["count"]
+    outcome.failures += [f"{told['attack']}: {text}" for text in told["failures"]]
+    codes = ", ".join(sorted({code.partition("@")[0] for code in told["codes"]}))
+    outcome.notes.append(f"{told['attack']}: {told['count']} changes, {len(told['failures'])} unnamed ({codes})")
 
 
 SCENARIOS: dict[str, Scenario] = {"evidence": evidence}

@@ -19,21 +19,30 @@ def fuzz(ask: Ask) -> Outcome:
     return fuzzed(ask, QUICK_SECONDS if ask.quick else SECONDS)
 
 
-def fuzzed(ask: Ask, seconds: float) -> Outcome:
-    """The same for so many seconds in all, in a process of its own: even its end would be noticed."""
+def fuzzed(ask: Ask, seconds: float, inputs: int = 0) -> Outcome:
+    """The same for so many seconds in all or so many inputs each, in a process of its own: even its end would be noticed."""
     outcome = Outcome(unit="inputs")
     env = {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))}
-    command = [sys.executable, "-m", "chaos.fuzz", "--seed", str(ask.seed), "--seconds", str(seconds)]
-    child = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    out, err = child.communicate(timeout=seconds * 4 + 300)
-    for line in out.splitlines():
+    command = [
+        sys.executable,
+        "-m",
+        "chaos.fuzz",
+        "--seed",
+        str(ask.seed),
+        "--seconds",
+        str(seconds),
+        "--inputs",
+        str(inputs),
+    ]
+    child = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    for line in child.stdout.splitlines():
         told = json.loads(line)
         outcome.count += told["inputs"]
         outcome.failures += [f"{told['target']}: {text}" for text in told["failures"]]
         figures = ", ".join(f"{name} {value}" for name, value in told["notes"].items())
         outcome.notes.append(f"{told['target']}: {told['inputs']} inputs, {told['refused']} refused, {figures}")
     if child.returncode not in (0, 1):
-        outcome.fail("the fuzzing process", f"ended with {child.returncode}: {err[-1500:]}")
+        outcome.fail("the fuzzing process", f"ended with {child.returncode}: {child.stderr[-1500:]}")
     return outcome
 
 

@@ -31,10 +31,10 @@ def test_a_change_that_nobody_names_is_a_failure():
 
 
 def test_no_reader_crashes_hangs_or_grows():
-    outcome = fuzz.fuzzed(Ask(SEED, quick=True), 9)
+    outcome = fuzz.fuzzed(Ask(SEED, quick=True), 0, inputs=40)
     assert outcome.failures == []
     assert len(outcome.notes) == 14
-    assert outcome.count > 500
+    assert outcome.count == 14 * 40
 
 
 def number(dice: random.Random) -> int:
