@@ -137,13 +137,14 @@ def chosen(models: Mapping[str, str], dead: frozenset[str], turn: int) -> dict[s
 
 
 @contextmanager
-def mix(count: int, *, latency_ms: float = LATENCY_MS, servers: bool = True) -> Iterator[Mix]:
-    """So many endpoints: 1/6 switches of 65 ports, 1/3 of 14, 1/2 BMCs without `$expand` (no `servers`: switches alone)."""
-    share = count // 2 if servers else 0
-    models = [SWITCH_65 if n % 3 == 0 else SWITCH_14 for n in range(count - share)] + [SERVER] * share
+def mix(count: int, *, latency_ms: float = LATENCY_MS, small: bool = False) -> Iterator[Mix]:
+    """So many endpoints: 1/6 switches of 65 ports, 1/3 of 14, 1/2 BMCs without `$expand`; `small`: switches of 14 alone, none
+    of them dead."""
+    share = 0 if small else count // 2
+    models = [SWITCH_65 if n % 3 == 0 and not small else SWITCH_14 for n in range(count - share)] + [SERVER] * share
     dice = random.Random(SEED)  # noqa: S311 - repeatable, no secret
     codes = [f"{'SRV' if model == SERVER else 'SW'}-{n:05d}" for n, model in enumerate(models)]
-    dead = frozenset(dice.sample(codes, round(DEAD * count)))
+    dead = frozenset() if small else frozenset(dice.sample(codes, round(DEAD * count)))
     with tempfile.TemporaryDirectory(prefix="yunwei-bench-") as folder:
         _samples(Path(folder))
         farms, where = {}, {}

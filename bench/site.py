@@ -14,14 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bench import env
+from yunwei.lab.serve import FarmProcess
 
 ROOT = env.ROOT
 PATIENCE_S = 60.0
@@ -76,8 +76,9 @@ class Hand:
 class Platform:
     """One instance and, inside `serve`, its processes."""
 
-    def __init__(self, folder: Path, port: int, hand: Hand) -> None:
+    def __init__(self, folder: Path, port: int, hand: Hand, ahead_s: float) -> None:
         self.folder, self.port, self.hand = folder, port, hand
+        self.ahead_s = ahead_s  # how far the platform's clock stands off from this machine's
         self.pid = 0
 
     @property
@@ -128,19 +129,31 @@ class Platform:
         except OSError:
             return False
 
-    def run(self, name: str, *, most_s: float, every_s: float = 0.1, **asked: Any) -> dict[str, Any]:
-        """Submit a look at the whole register and wait until it has ended. Raises RuntimeError when it does not."""
-        self.hand.ask("submit", run=name, **asked)
+    def register(self, farms: Mapping[str, FarmProcess]) -> None:
+        """Everything in these farms becomes an asset, and lives in the platform's time."""
+        self.hand.ask("register", endpoints=[endpoint for farm in farms.values() for endpoint in farm.endpoints])
+        for farm in farms.values():
+            farm.set_clock(self.ahead_s)
+
+    def run(self, *names: str, most_s: float, every_s: float = 0.25, **asked: Any) -> dict[str, Any]:
+        """Submit looks at the register, each run at its part of it, and wait until all have ended. Raises RuntimeError when
+        they do not."""
+        for part, name in enumerate(names):
+            self.hand.ask("submit", run=name, part=part, parts=len(names), **asked)
         end = time.monotonic() + most_s
         while True:
-            told = self.hand.ask("state", run=name)
+            told = self.hand.ask("state", runs=names)
+            if told["error"]:
+                raise RuntimeError(f"{names[0]}: {told['error']}")
             if told["ended_at"]:
-                if told["error"]:
-                    raise RuntimeError(f"{name}: {told['error']}")
                 return told
             if time.monotonic() > end:
-                raise RuntimeError(f"{name}: {told['done']} of {told['total']} after {most_s:.0f} s")
+                raise RuntimeError(f"{names[0]}: {told['done']} of {told['total']} after {most_s:.0f} s")
             time.sleep(every_s)
+
+    def proved(self, *names: str) -> dict[str, Any]:
+        """What these runs came to."""
+        return self.hand.ask("told", runs=names)
 
 
 @contextmanager
@@ -150,7 +163,7 @@ def site(database: str = "") -> Iterator[Platform]:
         folder, port = Path(parent) / "instance", free_port()
         hand = Hand(folder)
         try:
-            hand.ask("create", port=port, database=database, password=PASSWORD)
-            yield Platform(folder, port, hand)
+            made = hand.ask("create", port=port, database=database, password=PASSWORD)
+            yield Platform(folder, port, hand, made["ahead_s"])
         finally:
             hand.end()

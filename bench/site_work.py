@@ -18,6 +18,8 @@ from bench import env
 
 JSON = Any
 CONTRACT = env.ROOT / "contracts" / "qingpu-2026"
+#: the platform's day: before the contract begins nothing is due by itself, so that what is measured runs alone
+DAY = datetime(2026, 1, 20, 1, 0, tzinfo=UTC)
 BATCH = 500
 
 
@@ -35,9 +37,17 @@ def create(folder: Path, port: int, database: str, password: str) -> JSON:
             port=port,
             database_url=database,
             demo=True,
+            now=DAY,
         ),
     )
-    return {}
+    return {"ahead_s": (now() - datetime.now(UTC)).total_seconds()}
+
+
+def now() -> datetime:
+    """The platform's time."""
+    from yunwei.server import instance
+
+    return instance.clock().now()
 
 
 def register(endpoints: list[dict[str, Any]], zone: str = "bench") -> JSON:
@@ -45,11 +55,11 @@ def register(endpoints: list[dict[str, Any]], zone: str = "bench") -> JSON:
     from yunwei.assets import credentials, tables
     from yunwei.lab import district
 
-    now = datetime.now(UTC)
+    at = now()
     named = {json.dumps(e["credential"], sort_keys=True): e["credential"] for e in endpoints}
     names = {text: f"bench-{n}" for n, text in enumerate(sorted(named))}
     for text, name in names.items():
-        credentials.put(name, named[text]["kind"], named[text], now=now, actor="b_manager")
+        credentials.put(name, named[text]["kind"], named[text], now=at, actor="b_manager")
     rows = [
         {
             "code": e["name"], "name": e["name"], "kind": "device",
@@ -59,7 +69,7 @@ def register(endpoints: list[dict[str, Any]], zone: str = "bench") -> JSON:
         }
         for e in endpoints
     ]  # fmt: skip
-    report = tables.import_table(district.csv(rows), "bench.csv", actor="b_manager", now=now)
+    report = tables.import_table(district.csv(rows), "bench.csv", actor="b_manager", now=at)
     if report.problems or not report.applied:
         raise RuntimeError(f"the register refuses: {report.problems[:3]}")
     return {"assets": report.created.get("asset", 0)}
@@ -69,28 +79,38 @@ def workers() -> JSON:
     """How many workers told of themselves lately."""
     from yunwei.runs import services
 
-    return {"alive": services.workers_alive(datetime.now(UTC))}
+    return {"alive": services.workers_alive(now())}
 
 
-def submit(run: str, procedure: str = "hardware.inspect") -> JSON:
-    """A look at every asset of the register, as `duties` submits one: a worker finds it waiting."""
+def submit(run: str, part: int = 0, parts: int = 1, most: int = 0) -> JSON:
+    """A look at every asset of the register (at one of so many parts of it, at the first ones), as `duties` submits one: a
+    worker finds it waiting."""
     from yunwei.assets.models import Asset
     from yunwei.runs import services
 
     codes = list(Asset.objects.filter(retired_at__isnull=True).order_by("code").values_list("code", flat=True))
+    codes = codes[part::parts][: most or None]
     terms = {"baseline": codes, "coverage_target": "1"}
-    services.submit(run, procedure, {"assets": codes}, terms, {"why": "bench"}, now=datetime.now(UTC))
+    services.submit(run, "hardware.inspect", {"assets": codes}, terms, {"why": "bench"}, now=now())
     return {"assets": len(codes)}
 
 
-def state(run: str) -> JSON:
-    """Where a run stands."""
+def state(runs: list[str]) -> JSON:
+    """Where some runs stand together: from the first submission until the last has ended."""
     from yunwei.runs.models import Run
 
-    found = Run.objects.only("state", "done", "total", "submitted_at", "started_at", "ended_at", "error").get(pk=run)
-    times = {name: getattr(found, name) for name in ("submitted_at", "started_at", "ended_at")}
-    told = {name: at.timestamp() if at else None for name, at in times.items()}
-    return {"state": found.state, "done": found.done, "total": found.total, "error": found.error, **told}
+    names = ("done", "total", "submitted_at", "started_at", "ended_at", "error")
+    found = list(Run.objects.filter(pk__in=runs).values(*names))
+    ended = [run["ended_at"] for run in found if run["ended_at"]]
+    started = [run["started_at"] for run in found if run["started_at"]]
+    return {
+        "done": sum(run["done"] for run in found),
+        "total": sum(run["total"] for run in found),
+        "error": next((run["error"] for run in found if run["error"]), ""),
+        "submitted_at": min(run["submitted_at"] for run in found).timestamp(),
+        "started_at": min(started).timestamp() if started else None,
+        "ended_at": max(ended).timestamp() if len(ended) == len(runs) else None,
+    }
 
 
 def confirm() -> JSON:
@@ -104,15 +124,15 @@ def confirm() -> JSON:
     for start in range(0, len(pins), BATCH):
         with transaction.atomic():
             for pin in pins[start : start + BATCH]:
-                identity.confirm(pin, by=client, now=datetime.now(UTC))
+                identity.confirm(pin, by=client, now=now())
     return {"confirmed": len(pins)}
 
 
-def told(run: str) -> JSON:
-    """What a run proved: by asset its verdict, why it is unproven, and the keys of its faults; the findings it moved."""
+def told(runs: list[str]) -> JSON:
+    """What some runs proved: by asset its verdict, why it is unproven, and the keys of its faults; the findings open after them."""
     from yunwei.inspect.models import DeviceSweep, Finding
 
-    sweeps = DeviceSweep.objects.filter(run_id=run).select_related("asset")
+    sweeps = DeviceSweep.objects.filter(run_id__in=runs).select_related("asset")
     found = {
         s.asset.code: [s.verdict, s.reason, sorted(f["key"] for f in s.facts.get("faults", ()))] for s in sweeps
     }  # fmt: skip
@@ -138,7 +158,9 @@ def sizes() -> JSON:
             cursor.execute("SELECT pg_database_size(%s)", [settings.DATABASES["default"]["NAME"]])
             database = int(cursor.fetchone()[0])
     files = [file for file in (folder / "artifacts").rglob("*") if file.is_file()]
-    rows = {model._meta.label: model.objects.count() for model in apps.get_models() if "yunwei" in model.__module__}  # noqa: SLF001
+    rows = {
+        model._meta.label: model._default_manager.count() for model in apps.get_models() if "yunwei" in model.__module__
+    }  # noqa: SLF001
     return {
         "database": database,
         "engine": sum(file.stat().st_size for file in folder.glob("engine.sqlite3*")),
@@ -148,17 +170,9 @@ def sizes() -> JSON:
     }
 
 
-def audit() -> JSON:
-    """The records played through: what the product's own auditor finds wrong."""
-    from yunwei.ledger import services
-
-    services.sequence(datetime.now(UTC))
-    return {"records": services.head().size if services.head() else 0}  # type: ignore[union-attr]
-
-
 WORDS: dict[str, Callable[..., JSON]] = {
     "register": register, "workers": workers, "submit": submit, "state": state, "confirm": confirm, "told": told,
-    "sizes": sizes, "audit": audit,
+    "sizes": sizes,
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 def binaries() -> Path:
@@ -38,13 +39,13 @@ def cluster(*, durable: bool = False, connections: int = 60) -> Iterator[str]:
     """Yield the URL of an empty database on a throw-away server. fsync is off, as these data are for tests only, unless
     `durable` is asked for: the bench measures what is on disk."""
     folder = Path(tempfile.mkdtemp(prefix="yunwei-pg-"))
-    prefix: list[str] = []
+    prefix: list[str | Path] = []
     if os.geteuid() == 0:
         user = pwd.getpwnam("postgres")
         os.chown(folder, user.pw_uid, user.pw_gid)
         prefix = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
     bin_, data, port = binaries(), folder / "data", free_port()
-    quiet = {"stdout": subprocess.DEVNULL, "cwd": "/"}
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "cwd": "/"}
     subprocess.run(
         [*prefix, bin_ / "initdb", "-D", data, "-A", "trust", "-U", "yunwei", "-E", "UTF8", "--locale=C.UTF-8", "-N"],
         check=True,
@@ -56,7 +57,7 @@ def cluster(*, durable: bool = False, connections: int = 60) -> Iterator[str]:
     options += " -c lock_timeout=120s"
     # not in /dev/shm: it may be missing or tiny in a container, and a server that is cut off leaves files there
     options += " -c dynamic_shared_memory_type=mmap"
-    ctl = [*prefix, bin_ / "pg_ctl", "-D", data, "-w"]
+    ctl: list[str | Path] = [*prefix, bin_ / "pg_ctl", "-D", data, "-w"]
     subprocess.run([*ctl, "-o", options, "-l", folder / "log", "start"], check=True, **quiet)
     try:
         yield f"postgresql://yunwei@127.0.0.1:{port}/postgres"

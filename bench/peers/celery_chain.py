@@ -22,35 +22,34 @@ app.conf.update(
 )  # fmt: skip
 
 
-@app.task
 def start(job: int) -> list[int]:
     """A task before the steps, as our opening of a run."""
     return [job, job]
 
 
-@app.task
 def one(told: list[int]) -> list[int]:
     """The first step."""
     return [told[0], told[1] + 1]
 
 
-@app.task
 def two(told: list[int]) -> list[int]:
     """The second step."""
     return [told[0], told[1] * 2]
 
 
-@app.task
 def three(told: list[int]) -> list[int]:
     """The last step."""
     return [told[0], told[1] - 1]
 
 
-@app.task
 def end(told: list[int]) -> None:
     """A task after the steps, as our closing of a run: it says what the job came to."""
     with DONE.open("a", encoding="ascii") as file:
         file.write(f"{told[0]} {told[1]}\n")
+
+
+#: the chain of a job
+TASKS = [app.task(work, name=work.__name__) for work in (start, one, two, three, end)]
 
 
 class Worker:
@@ -79,7 +78,7 @@ def jobs(asked: dict[str, Any]) -> dict[str, Any]:
     DONE.write_text("", encoding="ascii")
     begun = time.perf_counter()
     for job in range(count):
-        chain(start.s(job), one.s(), two.s(), three.s(), end.s()).apply_async()
+        chain(TASKS[0].s(job), *(task.s() for task in TASKS[1:])).apply_async()
     lines: list[str] = []
     while len(lines) < count:
         if time.perf_counter() - begun > PATIENCE_S:

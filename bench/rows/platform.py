@@ -69,7 +69,7 @@ class Sweeps:
 def met(count: int) -> Iterator[tuple[Mix, Platform, int]]:
     """A platform that has met every device once and has the client's word for each; then some of them die."""
     with mix(count) as farm, site() as platform:
-        platform.hand.ask("register", endpoints=farm.endpoints)
+        platform.register(farm.farms)
         with platform.serve() as pid:
             platform.run("contact:bench:0:1", most_s=MOST_S)
             platform.hand.ask("confirm")
@@ -84,7 +84,7 @@ def swept(farm: Mix, platform: Platform, pid: int, turn: int, into: Sweeps) -> s
     with Watch(pid, beside=farm.pids) as watch:
         told = platform.run(run, most_s=MOST_S)
     into.add(told, watch)
-    proved = platform.hand.ask("told", run=run)
+    proved = platform.proved(run)
     return farm.wrong(proved["devices"], proved["open"])
 
 
