@@ -23,6 +23,8 @@ from chaos.points import Points, install
 log = logging.getLogger(__name__)
 #: seconds in which whatever runs must have ended
 RUN_S = 60.0
+#: seconds between two looks for runs that no engine has, as at a worker's ticks
+RECONCILE_S = 1.0
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -357,8 +359,11 @@ class Worker:
         from yunwei.runs.models import Run
 
         end = time.monotonic() + RUN_S
-        runs.reconcile()
+        looked = 0.0
         while True:
+            if time.monotonic() - looked > RECONCILE_S:
+                runs.reconcile(self._clock.now())
+                looked = time.monotonic()
             waiting = list(Run.objects.filter(ended_at__isnull=True).values_list("pk", flat=True))
             if not waiting:
                 busy = DBOS.list_workflows(status=["PENDING", "ENQUEUED"], load_input=False, load_output=False)

@@ -28,6 +28,8 @@ from yunwei.ledger.models import Head, HeadPush
 #: "at least hourly" (house, law 2): a head older than this is overdue.
 HOURLY = timedelta(hours=1)
 HANDOVER = "handover:"
+#: how the problem of a push begins that was cut off, or whose file stands there though it failed
+BEGUN = "送达没有完成"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +113,26 @@ def overdue(now: datetime) -> list[Overdue]:
 
 
 def _push_one(address: str, newest: Head, last: HeadPush | None, now: datetime) -> HeadPush:
-    problem = ""
+    """One try. Its row is there before the file is: whatever is cut off in between, the next file goes on from it."""
+    linked = _linked(address, last)
+    row = HeadPush.objects.create(address=address, head=newest, at=now, ok=False, problem=BEGUN)
+    path = folder_of(address) / file_name(newest)
     try:
-        write_head(folder_of(address) / file_name(newest), newest, _linked(last))
+        write_head(path, newest, linked)
+        row.ok, row.problem = True, ""
     except LedgerError as e:
-        problem = str(e)
-    return HeadPush.objects.create(address=address, head=newest, at=now, ok=not problem, problem=problem[:300])
+        begun = f"{BEGUN}：" if path.exists() else ""  # it stands there, and only its safe keeping is in doubt
+        row.problem = f"{begun}{e}"[:300]
+    row.save(update_fields=["ok", "problem"])
+    return row
 
 
-def _linked(last: HeadPush | None) -> list[Head]:
-    """The heads that the reader of an address holds already: its last one, and those handed over."""
+def _linked(address: str, last: HeadPush | None) -> list[Head]:
+    """The heads that the reader of an address holds already: its last one, those handed over, and those of pushes that
+    were cut off, which it may hold."""
     given = HeadPush.objects.filter(ok=True, address__startswith=HANDOVER).select_related("head").order_by("id")
-    held = {p.head_id: p.head for p in given}
+    begun = HeadPush.objects.filter(address=address, ok=False, problem__startswith=BEGUN, pk__gt=last.pk if last else 0)
+    held = {p.head_id: p.head for p in [*given, *begun.select_related("head")]}
     if last is not None:
         held[last.head_id] = last.head
     return list(held.values())

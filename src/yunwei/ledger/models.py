@@ -126,7 +126,10 @@ class Head(models.Model):
 
 
 class HeadPush(models.Model):
-    """One try to hand a head to an address that the client controls. `problem` says why a failed one failed."""
+    """One try to hand a head to an address that the client controls. `problem` says why a failed one failed.
+
+    Written before the file is, as one that was not finished; `ok` and `problem` then say once how it ended.
+    """
 
     address = models.CharField(max_length=300)
     head = models.ForeignKey(Head, on_delete=models.PROTECT, related_name="pushes")

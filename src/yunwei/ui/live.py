@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from yunwei.accounts.models import Account
+from yunwei.ledger import heads
 from yunwei.ledger.models import Entry, Head, HeadPush, Intake
 from yunwei.runs.models import Run, RunState
 from yunwei.ui.pages import READERS
@@ -54,9 +55,15 @@ class Position:
 def position() -> Position:
     """Where things stand now."""
     newest = Head.objects.order_by("-number").values_list("number", "size").first() or (0, 0)
-    push = HeadPush.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    push = _newest_push()
     waiting = dict.fromkeys(Intake.objects.filter(sequenced=False).values_list("pk", flat=True)[:ROWS], True)
     return Position(newest[1], newest[0], push, _runs(), waiting)
+
+
+def _newest_push() -> int:
+    """The newest push that has ended, either way."""
+    ended = HeadPush.objects.exclude(ok=False, problem=heads.BEGUN)
+    return ended.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def look(since: Position) -> tuple[set[str], Position]:
@@ -67,7 +74,7 @@ def look(since: Position) -> tuple[set[str], Position]:
     fraction of a second where a worker is), or at the second look that finds it still without one.
     """
     head = Head.objects.order_by("-number").values_list("number", flat=True).first() or 0
-    push = HeadPush.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    push = _newest_push()
     if head < since.head:  # the ledger never grows shorter: this is another database (a backup was put back)
         since = Position()
     new = list(
