@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.keep.kit import NOW, PHRASE, backed_up, inside, laid_out, phrase, refused, said, work
 from tests.server.test_instance import PASSWORD, yunwei
 from yunwei.gm import sm2
+from yunwei.ledger import keys, verify
 from yunwei.server.keep import take, unpack
 from yunwei.server.keep.errors import KeepError
 from yunwei.server.keep.sealed import Locks, Opener
@@ -42,6 +44,13 @@ def leftovers(folder: Path) -> list[str]:
     return [p.name for p in folder.iterdir() if p.name.startswith(".")]
 
 
+def verified(bundle: Path, site: Path, *held: Path) -> tuple[list[str], dict[str, Any]]:
+    """What the client's verifier finds, and its facts."""
+    heads = [verify.read_head(path) for path in held]
+    found, facts = verify.check_bundle(str(bundle), keys.fingerprint(site / "keys"), heads, verify.MAX_BYTES)
+    return [f.code for f in found], facts
+
+
 def own() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))}
 
@@ -65,10 +74,9 @@ def test_a_backup_of_a_working_instance_restores_elsewhere_whole(site, tmp_path)
     new = tmp_path / "new"
     assert said("restore", file, new, *words)["lost"] == 0
     assert said("evidence", "audit", instance=new)["differences"] == []
-    bundle = tmp_path / "b.zip"
-    said("evidence", "export", "--out", bundle, instance=new)
-    checked = json.loads(yunwei("evidence", "verify", bundle, "--json", instance=new).stdout)
-    assert (checked["findings"], checked["artifacts"] > 20) == ([], True)
+    said("evidence", "export", "--out", tmp_path / "b.zip", instance=new)
+    found, facts = verified(tmp_path / "b.zip", new)
+    assert (found, facts["artifacts"] > 20) == ([], True)
     assert sorted(p.name for p in new.iterdir()) == sorted(p.name for p in site.iterdir())
     for key in (new / "keys").iterdir():
         assert key.read_bytes() == (site / "keys" / key.name).read_bytes()
@@ -95,17 +103,14 @@ def test_an_older_backup_is_declared_and_the_client_tells_it_from_a_cut_history(
     assert told["lost"] == 7
     new, number, bundle = tmp_path / "new", told["restored_record"], tmp_path / "b.zip"
 
-    def verified() -> tuple[int, list[str]]:
-        assert said("evidence", "export", "--out", bundle, instance=new)["warnings"] == []  # heads went out too
-        checked = yunwei("evidence", "verify", bundle, "--first-head", held, "--json", instance=new)
-        return checked.returncode, [f["code"] for f in json.loads(checked.stdout)["findings"]]
-
-    assert verified() == (1, ["restored-open"])
+    assert said("evidence", "export", "--out", bundle, instance=new)["warnings"] == []  # heads went out too
+    assert verified(bundle, new, held)[0] == ["restored-open"]
     assert said("evidence", "restored", instance=new, code=1)[0]["lost"] == 7
     answer = ("evidence", "acknowledge", str(number), "--by")
     assert "甲方" in refused(*answer, "b_manager", instance=new, stdin=PASSWORD + "\n")
     said(*answer, "a_manager", instance=new, stdin=PASSWORD + "\n")
-    assert verified() == (0, [])
+    said("evidence", "export", "--out", bundle, instance=new)
+    assert verified(bundle, new, held)[0] == []
     assert said("evidence", "audit", instance=new)["differences"] == []
 
 

@@ -423,3 +423,21 @@ def test_the_number_of_the_next_head_goes_on_from_the_old_one(address):
     assert said["size"] == 7
     services.beat(LATER)
     assert Head.objects.order_by("-number")[0].number == said["number"] + 1
+
+
+def test_a_head_that_lies_about_what_was_kept_is_named_in_a_bundle_of_later_records(tmp_path, address, monkeypatch):
+    """The kept head lies outside of the bundle; the client holds it."""
+    year()
+    (kept,) = address.glob("head-000000000006-*.json")
+    real = restored._facts
+
+    def another(last: Head, old: Any) -> dict[str, Any]:
+        said = real(last, old)
+        return {**said, "kept": {**said["kept"], "hash": "1" * 64}}
+
+    monkeypatch.setattr(restored, "_facts", another)
+    restore(address)
+    go_on(agree=True)
+    assert "restored-false" in codes(check(write(tmp_path / "b.zip", 9, 12), (kept,))[0])
+    assert "restored-false" in codes(check(write(tmp_path / "b.zip"))[0])
+    assert "restored-false" in alone(tmp_path, address)

@@ -318,6 +318,14 @@ class Gap:
         """Whether a head is one of those that the restore lost."""
         return self.number < head.number <= self.old_number
 
+    def denies(self, head: Head) -> bool:
+        """Whether a head, kept or lost, is another one than this says."""
+        if head.number == self.number:
+            return (head.hash, head.size) != (self.hash, self.size)
+        if head.number == self.old_number:
+            return (head.hash, head.size) != (self.old_hash, self.old_size)
+        return self.covers(head) and not self.size <= head.size <= self.old_size
+
     def words(self) -> str:
         """For people."""
         return f"从备份恢复：编号 {self.size + 1} 至 {self.old_size} 的 {self.lost} 条记录丢失"
@@ -378,15 +386,7 @@ class Head:
 
     def resumes(self, older: Head) -> None:
         """Raise unless `older`, which was kept or lost by the restore that this head tells of, is as it says."""
-        gap = self.gap
-        if gap is None:
-            return
-        kept, old = older.number == gap.number, older.number == gap.old_number
-        if (
-            (kept and (older.hash, older.size) != (gap.hash, gap.size))
-            or (old and (older.hash, older.size) != (gap.old_hash, gap.old_size))
-            or not gap.size <= older.size <= gap.old_size
-        ):
+        if self.gap is not None and self.gap.denies(older):
             raise Bad("restored-false", self.place, f"声明是从备份恢复的，但所说的与{older.place}不符")
 
 
@@ -796,12 +796,10 @@ class Check:
         """Place a head that the client holds in the history of this bundle."""
         if head.seen:
             return
-        gap = self.lost_by(head)
-        if gap is not None:
+        if any(g.gap is not None and g.gap.denies(head) for g in self.gaps.values()):
+            self.note("restored-false", head.place, "恢复记录所说的签名头与您保存的不符")
+        if self.lost_by(head) is not None:
             self.linked += 1
-            old = head.number == gap.old_number
-            if (old and (head.hash, head.size) != (gap.old_hash, gap.old_size)) or head.size > gap.old_size:
-                self.note("restored-false", head.place, "恢复记录所说的旧签名头与您保存的不符", gap.size + 1)
             return
         same = [h for h in [*self.list, self.newest, *self.gaps.values()] if h.number == head.number]
         if same and same[0].hash != head.hash:

@@ -78,7 +78,7 @@ def move(url: str, *, again: bool = False, tell: Tell = _silent) -> Moved:
             connections.close_all()
             postgres.clear(url)
             raise
-        source.rollback()
+        source.close()  # takes its lock back; the last one to leave a file clears its side files away
         _switch(folder, url)
     return Moved(after.tables, after.head, left)
 

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -95,6 +95,16 @@ def tables(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
     return [(str(schema), str(name)) for schema, name in rows]
 
 
+def functions(connection: psycopg.Connection[Any]) -> list[str]:
+    """The functions that people or we made, with their arguments; those of extensions are not."""
+    rows = connection.execute(
+        "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+        "WHERE n.nspname = 'public' AND NOT EXISTS "
+        "(SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') ORDER BY 1"
+    ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
 def claim(url: str) -> None:
     """Mark an empty database as being filled by us; what an earlier try of ours left is taken away first.
 
@@ -104,11 +114,10 @@ def claim(url: str) -> None:
         there = tables(connection)
         if ("public", MARK) in there:
             _clear(connection)
-        elif there:
-            names = "、".join(name for _schema, name in there[:3])
+        elif found := [name for _schema, name in there] + functions(connection):
             raise KeepError(
-                _("目标数据库不是空的：有 {n} 张表").format(n=len(there)), where=shown(url),
-                hint=_("另建一个空库；现有的如 {names}").format(names=names),
+                _("目标数据库不是空的：有 {n} 张表或函数").format(n=len(found)), where=shown(url),
+                hint=_("另建一个空库；现有的如 {names}").format(names="、".join(found[:3])),
             )  # fmt: skip
         connection.execute(
             sql.SQL("CREATE TABLE public.{} (at timestamptz DEFAULT now())").format(sql.Identifier(MARK))
@@ -134,6 +143,8 @@ def _clear(connection: psycopg.Connection[Any]) -> None:
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(ENGINE_SCHEMA)))
         for schema, name in tables(connection):
             connection.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(schema, name)))
+        for signature in functions(connection):  # written by the server itself, quoted as it wants it
+            connection.execute(f"DROP FUNCTION {signature} CASCADE".encode())
 
 
 def users(url: str) -> list[str]:
@@ -175,44 +186,57 @@ def restore(url: str, write: Callable[[IO[bytes]], None]) -> None:
             write(process.stdin)
             process.stdin.close()
         except BrokenPipeError:  # it says why on its standard error
-            pass
+            with suppress(BrokenPipeError):
+                process.stdin.close()
 
 
 @contextmanager
 def _running(command: list[str], url: str, **pipes: Any) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, env=environment(url), stderr=subprocess.PIPE, **pipes)
-    try:
-        yield process
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    errors = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
-    if process.wait() != 0:
+    with subprocess.Popen(command, env=environment(url), stderr=subprocess.PIPE, **pipes) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+        errors = process.stderr.read().decode("utf-8", "replace").splitlines() if process.stderr else []
+        code = process.wait()
+    if code != 0:
+        told = [line for line in errors if "error" in line.lower()] or errors[-1:] or [""]
         raise KeepError(
-            _("{tool} 失败").format(tool=Path(command[0]).name),
-            where=shown(url),
-            hint=errors.splitlines()[-1][:300] if errors else "",
+            _("{tool} 失败").format(tool=Path(command[0]).name), where=shown(url), hint=told[0].strip()[:300]
         )
 
 
 @contextmanager
-def scratch(url: str, name: str) -> Iterator[str]:
-    """A database of this name on the same server, dropped afterwards. Raises KeepError when we may not make one."""
+def scratch(url: str) -> Iterator[str]:
+    """A database beside this one on the same server, dropped afterwards; one that a crash of ours left is dropped before.
+
+    Raises KeepError when we may not make one, and when one of its name is somebody else's.
+    """
+    name = f"{conninfo.conninfo_to_dict(url)['dbname']}"[:50] + "_rehearsal"
+    there = conninfo_url(url, name)
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    make = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
     with connected(url) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            with connected(there) as old:
+                ours = ("public", MARK) in tables(old)
+            if not ours:
+                raise KeepError(
+                    _("演练要用的库名已被占用"), where=shown(there), hint=_("给一个空库：--rehearse-on postgres://…")
+                )
+            connection.execute(drop)
         try:
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
-            )
+            connection.execute(make)
         except psycopg.errors.InsufficientPrivilege:
             raise KeepError(
                 _("没有建库的权限，不能演练"), where=shown(url), hint=_("给一个空库：--rehearse-on postgres://…")
             ) from None
     try:
-        yield conninfo_url(url, name)
+        yield there
     finally:
         with connected(url) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(drop)
 
 
 def conninfo_url(url: str, database: str) -> str:

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -108,9 +107,9 @@ def _facts(told: dict[str, Any]) -> Facts:
 
 def _rehearsed(folder: Path, made: Made, opener: Opener, rehearse_on: str, tell: Tell) -> dict[str, Any]:
     """Lay the backup out as a copy and migrate it there."""
-    with tempfile.TemporaryDirectory(prefix=".rehearsal-", dir=folder.parent) as place:
-        copy = Path(place) / "copy"
-        with _database(folder, made, rehearse_on) as url:
+    with unpack.beside(folder.with_name(f"{folder.name}-rehearsal")) as place:  # it holds keys: gone after a crash too
+        copy = place / "copy"
+        with _database(folder, rehearse_on) as url:
             copy.mkdir(mode=0o700)
             unpack.lay_out(made.path, copy, opener, url=url, tell=tell)
             environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"} | {"YUNWEI_INSTANCE": str(copy)}
@@ -130,7 +129,7 @@ def _rehearsed(folder: Path, made: Made, opener: Opener, rehearse_on: str, tell:
 
 
 @contextmanager
-def _database(folder: Path, made: Made, rehearse_on: str) -> Iterator[str]:
+def _database(folder: Path, rehearse_on: str) -> Iterator[str]:
     """Where the rehearsal's database lies: nowhere for SQLite (a file), else a database of its own on the same server."""
     url = instance.database_url(folder)
     if not url:
@@ -138,7 +137,7 @@ def _database(folder: Path, made: Made, rehearse_on: str) -> Iterator[str]:
     elif rehearse_on:
         yield rehearse_on
     else:
-        with postgres.scratch(url, f"yunwei_rehearsal_{made.digest[:12]}") as scratch:
+        with postgres.scratch(url) as scratch:
             yield scratch
 
 
