@@ -53,7 +53,7 @@ faults:
       - {{oid: {SENSOR}.5.2, value: 3}}
 """
 #: so much less than others these processes get when cores are short: in the field they are other machines
-FARM_NICE = 5
+FARM_NICE = 10
 
 
 @dataclass(frozen=True)

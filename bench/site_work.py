@@ -158,9 +158,10 @@ def sizes() -> JSON:
             cursor.execute("SELECT pg_database_size(%s)", [settings.DATABASES["default"]["NAME"]])
             database = int(cursor.fetchone()[0])
     files = [file for file in (folder / "artifacts").rglob("*") if file.is_file()]
-    rows = {
-        model._meta.label: model._default_manager.count() for model in apps.get_models() if "yunwei" in model.__module__
-    }  # noqa: SLF001
+    rows: dict[str, int] = {}
+    for model in apps.get_models():
+        if "yunwei" in model.__module__:
+            rows[model._meta.label] = model._default_manager.count()  # noqa: SLF001 - Django's own, public in all but name
     return {
         "database": database,
         "engine": sum(file.stat().st_size for file in folder.glob("engine.sqlite3*")),

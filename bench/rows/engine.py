@@ -107,6 +107,10 @@ def flushes(quick: bool) -> Row:
     return Row(
         claims=(Claim("flushes per durable step", at_most(3, ""), Spread.of(per_step), "strace's own count"),),
         figures=(Figure(NAME, "flushes per run", Spread.of(v * CHECKPOINTS for v in per_step), ""),),
+        bound=(
+            "one flush of the engine's log for each checkpoint is the least that lets no checkpointed step run again; the others"
+            " are the queue's entry and exit, the run's own two commits, and the sequencer's, five times a second"
+        ),
         equal=f"{count} runs a round, each with {CHECKPOINTS} checkpoints kept and the result that its steps make",
         notes=(f"a run is {CHECKPOINTS} checkpointed steps; all that the worker does meanwhile is counted: submission, queue, ledger",),
     )  # fmt: skip
@@ -139,6 +143,10 @@ def rate(quick: bool) -> Row:
         claims=(Claim("steps per second, ours / theirs", at_least(0.5), ratio, CELERY),),
         figures=measured.figures("steps per second", lambda sample: sample.rate, "/s"),
         equal=measured.equal, void=measured.void,
+        bound=(
+            "one interpreter that writes SQL, in SQLAlchemy for the engine and in Django for the run's rows and"
+            " records; the disk is not what is waited for, sixteen runs share each flush"
+        ),
         notes=(
             f"ours: one worker as shipped; a run is {CHECKPOINTS} steps, each kept on disk before the next, with its rows and its ledger records",
             (f"theirs: a chain of {CHECKPOINTS} tasks, one worker process with 16 threads, late acknowledgement, persistent messages;"

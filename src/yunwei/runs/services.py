@@ -17,6 +17,7 @@ from yunwei.ledger.models import Intake
 from yunwei.runs import engine
 from yunwei.runs.models import Run, RunResult, RunState, Worker
 from yunwei.runs.procedure import procedure as find_procedure
+from yunwei.runs.turns import turn
 
 JSON = Any
 
@@ -179,7 +180,7 @@ def take_in(run_id: str, part: str, payload: bytes, *, collector: str, now: date
     `count` targets are added to the run's progress.
     """
     artifact = ledger.store(payload, "application/vnd.yunwei.result")
-    with transaction.atomic():
+    with turn(), transaction.atomic():
         run = _locked(run_id)
         if RunResult.objects.filter(run=run, part=part).exists():
             return False
@@ -206,7 +207,7 @@ def take_in(run_id: str, part: str, payload: bytes, *, collector: str, now: date
 
 def finish(run_id: str, *, now: datetime, error: str = "", cancelled: bool = False) -> Run:
     """End a run: done, failed (`error` says why) or cancelled; observers give the verdict and settle the occurrence."""
-    with transaction.atomic():
+    with turn(), transaction.atomic():
         run = _locked(run_id)
         if run.state not in (RunState.SUBMITTED, RunState.RUNNING):
             return run

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, TYPE_CHECKING, NoReturn
@@ -57,15 +57,21 @@ class Stop:
         return self._event.wait(seconds)
 
 
-def every(stop: Stop, seconds: float, name: str, job: Callable[[datetime], object], clock: Clock) -> threading.Thread:
-    """Call `job(now)` again and again in a thread of its own; a failure is logged and tried again next time."""
+def every(
+    stop: Stop, seconds: float, name: str, job: Callable[[datetime], object], clock: Clock, *, queues: bool = True
+) -> threading.Thread:
+    """Call `job(now)` again and again in a thread of its own; a failure is logged and tried again next time. It takes its
+    turn among this process's writers, unless it may wait for something else than the database (`queues` False)."""
     from django.db import close_old_connections, connections
+
+    from yunwei.runs.turns import turn
 
     def loop() -> None:
         while True:
             close_old_connections()
             try:
-                job(clock.now())
+                with turn() if queues else nullcontext():
+                    job(clock.now())
             except Exception:
                 log.exception("%s failed and is tried again", name)
                 connections.close_all()
@@ -165,7 +171,7 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
         threads = [
             every(stop, SEQUENCE_S, "sequencer", ledger.sequence, clock),
             every(stop, TICK_S, "tick", partial(tick, name), clock),
-            every(stop, 1.0, "heads", Heads(), clock),
+            every(stop, 1.0, "heads", Heads(), clock, queues=False),
         ]
         closings.publish(sources.contract_dir())  # what was closed just before a crash
         supplements.publish(sources.contract_dir())

@@ -1,0 +1,26 @@
+"""One at a time: the writers of one process wait for each other here and not at the database.
+
+SQLite lets one writer in and has the others knock again every tenth of a second, in no order: of eight shares that are
+stored one after the other some worker's sequencer, or a share itself, would lose that lottery for half a minute and fail.
+PostgreSQL holds a run's writers apart by the run's row; what one interpreter stores it stores one by one anyway.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+_turn = threading.Lock()
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait for this thread's turn to write. Inside a transaction, which has the database's lock already, nobody waits."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with _turn:
+        yield
