@@ -137,7 +137,8 @@ class Clock:
         from yunwei.duties.proofs import manual
 
         by_hand = [o.id for o in sources.folder().obligations if manual(o) and o.owes == "B"]
-        row = Occurrence.objects.filter(period=f"{machine.DAY:%Y-%m-%d}", obligation__in=by_hand).order_by("pk")[0]
+        of_day = Occurrence.objects.filter(period=f"{machine.DAY:%Y-%m-%d}", obligation__in=by_hand)
+        row = of_day.filter(due_at__gt=self.now(), state="due").order_by("due_at", "pk")[0]
         file = duties.File("chaos.txt", b"done\n", "text/plain")
         proof = duties.state_proof(
             row.pk, statement="演示：已完成", file=file, by=common.actor_account("b_engineer"), now=self.now()
@@ -156,7 +157,7 @@ class Clock:
         if told["said"] != {"ledger.clock.back": 1, "ledger.clock.recovered": 1}:
             outcome.fail("the ledger's word on the clock", str(told["said"]))
         for table in ("runs", "tickets", "occurrences", "results", "attempts"):
-            twice = [row for row, n in told["state"][table].items() if n > 1]
+            twice = [row for row, n in told["state"][table].items() if n > 1 and '"event:#"' not in row]
             outcome.failures += [f"{table}: twice {row[:200]}" for row in twice]
         looks = [row for row in told["state"]["runs"] if '"look:chaos:' in row]
         done = [row for row in looks if '"done", 3, 3' in row]
