@@ -18,6 +18,7 @@ from yunwei.kernel.deadline import (
     after,
     at_end,
     calendar_days_after,
+    end_of,
     hours_after,
     local_day,
     minutes_after,
@@ -216,3 +217,10 @@ def test_the_data_for_json() -> None:
     assert told["provisional"] is True
     assert told["sources"] == {"2027": ""}
     assert [s["counted"] for s in told["steps"]] == [False, True]
+
+
+def test_a_days_end_is_written_as_its_own_24_00() -> None:
+    at = datetime(2026, 11, 7, tzinfo=SHANGHAI)
+    assert end_of(at) == "2026-11-06 24:00"
+    assert end_of(at + timedelta(seconds=1)) == "2026-11-07 00:00"
+    assert end_of(at.replace(hour=17, minute=30)) == "2026-11-07 17:30"

@@ -30,6 +30,7 @@ from yunwei.duties.queries import stated_in_time
 from yunwei.duties.schedule import count
 from yunwei.inspect.models import Finding
 from yunwei.kernel.canonical import canonical
+from yunwei.kernel.deadline import end_of
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Artifact
 
@@ -432,7 +433,7 @@ def _line(row: Sheet, key: str) -> dict[str, JSON] | None:
 
 
 def _local(moment: datetime) -> str:
-    return f"{moment.astimezone(ZoneInfo(sources.folder().contract.timezone)):%Y-%m-%d %H:%M}"
+    return end_of(moment.astimezone(ZoneInfo(sources.folder().contract.timezone)))
 
 
 def _clauses() -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from yunwei.cli import common
+from yunwei.kernel.deadline import end_of
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 
@@ -127,7 +128,7 @@ def payment(
         _("各期付款"),
         (_("期"), _("条款"), _("金额"), _("期限"), _("状态")),
         (
-            [p.instalment.id, p.instalment.clause, money(p.amount), p.occurrence.due_at if p.occurrence else "—",
+            [p.instalment.id, p.instalment.clause, money(p.amount), end_of(common.here(p.occurrence.due_at)) if p.occurrence and p.occurrence.due_at else "—",
              p.occurrence.get_state_display() if p.occurrence else _("未起算")]
             for p in told.parts
         ),

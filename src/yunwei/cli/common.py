@@ -76,14 +76,19 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
     out.print(grid)
 
 
+def here(at: datetime) -> datetime:
+    """A moment in the instance's zone."""
+    from django.conf import settings
+
+    return at.astimezone(ZoneInfo(settings.TIME_ZONE) if settings.configured else None)
+
+
 def shown(value: object) -> str:
     """A value as people read it: moments in the instance's zone, by the minute."""
     if value is None:
         return ""
     if isinstance(value, datetime):
-        from django.conf import settings
-
-        return f"{value.astimezone(ZoneInfo(settings.TIME_ZONE) if settings.configured else None):%Y-%m-%d %H:%M}"
+        return f"{here(value):%Y-%m-%d %H:%M}"
     if isinstance(value, list | tuple):
         return "、".join(shown(item) for item in value)
     if isinstance(value, dict):

@@ -24,6 +24,13 @@ MAX_DAYS = 3660
 MIDNIGHT = "24:00"
 
 
+def end_of(there: datetime) -> str:
+    """The moment, in its own zone, at which a period ends: the midnight after a day is that day's 24:00 (民法典 203 II)."""
+    if there.time() == time():
+        return f"{there - timedelta(days=1):%Y-%m-%d} {MIDNIGHT}"
+    return f"{there:%Y-%m-%d %H:%M}"
+
+
 class DeadlineError(YunweiError):
     """A period that cannot be counted: n below 1, absurdly long, or a moment without a time zone."""
 

@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from markupsafe import Markup, escape
 
+from yunwei.kernel.deadline import end_of
+
 #: tones that the style sheet knows: a word and a dot, never colour alone
 TONES = ("ok", "info", "warn", "bad", "unp", "mut")
 NOTHING = Markup('<span class="zero">—</span>')
@@ -63,6 +65,14 @@ def stamp(at: datetime | None) -> Markup:
         return NOTHING
     there = timezone.localtime(at)
     return Markup('<time class="num" datetime="{}">{}</time>').format(there.isoformat(), f"{there:%Y-%m-%d %H:%M}")
+
+
+def until(at: datetime | None) -> Markup:
+    """When a period ends: a day's end is its own 24:00."""
+    if at is None:
+        return NOTHING
+    there = timezone.localtime(at)
+    return Markup('<time class="num" datetime="{}">{}</time>').format(there.isoformat(), end_of(there))
 
 
 def figure(n: object, tone: str = "ink") -> Markup:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from yunwei.duties.web import answers, terms, year
 from yunwei.duties.web.obligations import plan_now
 from yunwei.duties.web.pending import answering_claim, answering_proof, filed, side_of, waiting
 from yunwei.duties.web.standing import NOTHING, Standing, never_due, standings
+from yunwei.kernel.deadline import end_of
 from yunwei.ledger.models import Entry
 from yunwei.runs.procedure import registry
 from yunwei.ui import cells, words
@@ -86,10 +87,7 @@ def due(row: Occurrence) -> str:
     """The due moment with its date; a day's end is its own 24:00."""
     if row.due_at is None:
         return "—"
-    there = row.due_at.astimezone(ZoneInfo(contract_folder().contract.timezone))
-    if f"{there:%H:%M}" == "00:00":
-        return f"{there - timedelta(days=1):%Y-%m-%d} 24:00"
-    return f"{there:%Y-%m-%d %H:%M}"
+    return end_of(row.due_at.astimezone(ZoneInfo(contract_folder().contract.timezone)))
 
 
 def late(row: Occurrence) -> bool:
