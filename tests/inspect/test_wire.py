@@ -202,3 +202,24 @@ async def test_nobody_there_silence_and_no_tls_are_told_apart():
     await asyncio.sleep(0.05)
     assert [type(one) for one in found] == [UnreachedError, NotTlsError, UnreachedError]
     assert [one.waited for one in found if isinstance(one, UnreachedError)] == [True, False]
+
+
+async def test_who_waits_for_other_handshakes_is_not_charged_for_them():
+    over, begun = asyncio.Event(), 0
+
+    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal begun
+        begun += 1
+        await over.wait()
+        writer.close()
+
+    listening = await asyncio.start_server(silent, PLACE, 0)
+    port = listening.sockets[0].getsockname()[1]
+    gate = asyncio.Semaphore(1)
+    wires = [Wire(PLACE, port, tls(lambda _s: None), most=MOST, connect_s=0.4, connecting=gate) for _n in range(3)]
+    found = await asyncio.gather(*(wire.ask("GET", "/", {}) for wire in wires), return_exceptions=True)
+    assert begun == 3  # each had its own time with the silent machine, one after the other
+    assert all(isinstance(error, UnreachedError) and error.waited for error in found)
+    over.set()
+    listening.close()
+    await asyncio.sleep(0.05)

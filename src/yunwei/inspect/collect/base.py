@@ -62,6 +62,8 @@ class Tools:
     sessions: SessionBook | None = None
     #: the second in which the devices live: this machine's own, but where both stand off from it together
     wall: Callable[[], float] = time.time
+    #: handshakes under way at once; the sweep's own when there is one
+    connecting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
 
 @dataclass(slots=True)

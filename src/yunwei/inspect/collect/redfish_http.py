@@ -109,7 +109,10 @@ class Bmc:
 
     async def __aenter__(self) -> Self:
         target = self.look.target
-        self._wire = Wire(target.address, target.port or 443, self.context, most=MAX_BODY, connect_s=CONNECT_S)
+        self._wire = Wire(
+            target.address, target.port or 443, self.context, most=MAX_BODY, connect_s=CONNECT_S,
+            connecting=self.look.tools.connecting,
+        )  # fmt: skip
         return self
 
     async def __aexit__(

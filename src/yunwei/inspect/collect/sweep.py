@@ -38,6 +38,8 @@ class Limits:
     """How many looks go on at once: in all, and by protocol (a key exchange of SSH costs 20 times an SNMP poll)."""
 
     total: int = 600
+    #: TLS handshakes under way: of hundreds begun together the last would be refused for having waited for the others
+    connecting: int = 32
     protocol: Mapping[str, int] = field(default_factory=lambda: {"snmp": 400, "redfish": 250, "ssh": 24, "local": 1})
 
 
@@ -46,6 +48,7 @@ class Gates:
     looked at one after the other."""
 
     def __init__(self, limits: Limits) -> None:
+        self.connecting = asyncio.Semaphore(limits.connecting)
         self._total = asyncio.Semaphore(limits.total)
         self._protocol = {name: asyncio.Semaphore(n) for name, n in limits.protocol.items()}
         self._device: dict[tuple[str, str, int], asyncio.Lock] = {}
@@ -89,6 +92,7 @@ async def sweep(
     loop = asyncio.get_running_loop()
     end = loop.time() + job.total_budget_s
     gates = gates or Gates(limits or Limits())
+    tools.connecting = gates.connecting
     tasks = {
         asyncio.create_task(_guarded(target, job, tools, gates, end, collectors)): index
         for index, target in enumerate(job.targets)

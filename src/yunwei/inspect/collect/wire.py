@@ -8,7 +8,9 @@ proxies or names of hosts. What goes wrong ends as one of four errors, which say
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
+import socket
 import ssl
 import zlib
 from collections.abc import Mapping
@@ -209,8 +211,13 @@ class Wire:
     """The connection to one machine. `await wire.ask("GET", "/redfish/v1", headers)`; `widen` where much is to be asked;
     `close` when done."""
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext, *, most: int, connect_s: float) -> None:
-        """`most` bytes of one body; `connect_s` seconds until a connection with its handshake stands."""
+    def __init__(
+        self, host: str, port: int, context: ssl.SSLContext, *, most: int, connect_s: float,
+        connecting: asyncio.Semaphore | None = None,
+    ) -> None:  # fmt: skip
+        """`most` bytes of one body; `connect_s` seconds until a connection stands, and as many until its handshake does,
+        counted from when `connecting`, which others share, lets it begin."""
+        self._connecting = connecting or asyncio.Semaphore(1)
         self._host, self._port, self._context = host, port, context
         self._most, self._connect_s = most, connect_s
         self._idle: list[_Connection] = []
@@ -255,10 +262,16 @@ class Wire:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._connect_s):
-                _transport, connection = await loop.create_connection(
-                    lambda: _Connection(self._most), self._host, self._port, ssl=self._context,
-                    server_hostname=self._host, ssl_handshake_timeout=self._connect_s, ssl_shutdown_timeout=GOODBYE_S,
-                )  # fmt: skip
+                sock = await self._dial()
+            await self._turn(sock)
+            try:
+                async with asyncio.timeout(self._connect_s):
+                    _transport, connection = await loop.create_connection(
+                        lambda: _Connection(self._most), sock=sock, ssl=self._context, server_hostname=self._host,
+                        ssl_handshake_timeout=self._connect_s, ssl_shutdown_timeout=GOODBYE_S,
+                    )  # fmt: skip
+            finally:
+                self._connecting.release()
         except ssl.SSLCertVerificationError:
             raise NotTlsError(certificate=True) from None
         except ssl.SSLError:
@@ -266,6 +279,32 @@ class Wire:
         except OSError as error:
             raise UnreachedError(waited=isinstance(error, TimeoutError)) from None
         return connection
+
+    async def _turn(self, sock: socket.socket) -> None:
+        """Wait for a turn to shake hands; who gives up waiting leaves no socket behind."""
+        try:
+            await self._connecting.acquire()
+        except BaseException:
+            sock.close()
+            raise
+
+    async def _dial(self) -> socket.socket:
+        """A connected socket: where nobody answers, nobody waits for a turn to shake hands."""
+        loop = asyncio.get_running_loop()
+        try:
+            literal = ipaddress.ip_address(self._host)
+            family, place = (socket.AF_INET, socket.AF_INET6)[literal.version == 6], (str(literal), self._port)
+        except ValueError:
+            found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            family, place = found[0][0], found[0][4]  # type: ignore[assignment]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, place)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def close(self) -> None:
         """End what is kept alive."""
