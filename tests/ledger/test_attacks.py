@@ -276,3 +276,35 @@ def test_a_record_that_claims_another_time_is_pointed_out(tmp_path):
 def test_honest_times_are_not_doubted(tmp_path):
     fill(30)
     assert "doubtful_times" not in check(write(tmp_path / "b.zip"))[1]
+
+
+def test_a_head_without_the_columns_of_the_database_is_named(tmp_path):
+    """Without them nothing would be compared: one changed byte in the key's name hides what was changed in the row."""
+    import zipfile
+
+    fill(9, batch=4)
+    with zipfile.ZipFile(write(tmp_path / "b.zip")) as z:
+        files = {name: z.read(name) for name in z.namelist()}
+    for name in ("heads.jsonl", "proofs.json"):
+        with zipfile.ZipFile(tmp_path / "c.zip", "w") as z:
+            for one, data in files.items():
+                z.writestr(one, data.replace(b'"row":', b'"rov":', 1) if one == name else data)
+        found = first(tmp_path / "c.zip")
+        assert found is not None
+        assert found[0] == "head-row"
+
+
+def test_a_bundle_that_is_older_than_a_head_the_client_holds_says_by_how_much(tmp_path):
+    """It may be an old one, or the newest records were cut before it was made: that is for people to know."""
+    fill(12, batch=4)
+    held = services.head()
+    assert held is not None
+    before = Head.objects.get(number=2)
+    heads.write_head(tmp_path / "held.json", held, [before])
+    heads.write_head(tmp_path / "older.json", before, [])
+    known = (tmp_path / "older.json", tmp_path / "held.json")
+    assert "behind" not in check(write(tmp_path / "b.zip"), known)[1]
+    Head.objects.filter(number__gt=2).delete()
+    Entry.objects.filter(seq__gt=before.size).delete()
+    findings, facts = check(write(tmp_path / "b.zip"), known)
+    assert (findings, facts["behind"]) == ([], held.size - before.size)
