@@ -79,7 +79,7 @@ class Platform:
     def __init__(self, folder: Path, port: int, hand: Hand, ahead_s: float) -> None:
         self.folder, self.port, self.hand = folder, port, hand
         self.ahead_s = ahead_s  # how far the platform's clock stands off from this machine's
-        self.pid = 0
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -97,12 +97,11 @@ class Platform:
         )  # fmt: skip
         try:
             self._await(process, workers)
-            self.pid = process.pid
+            self._process = process
             yield process.pid
-            if process.poll() is not None:
-                raise RuntimeError(f"the platform ended with {process.returncode}")
+            self._lives()
         finally:
-            self.pid = 0
+            self._process = None
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(30)
@@ -110,6 +109,12 @@ class Platform:
                 process.kill()
                 process.wait()
             log.close()
+
+    def _lives(self) -> None:
+        """Raises RuntimeError with the platform's last words when it has ended."""
+        if self._process is not None and self._process.poll() is not None:
+            words = (self.folder / "serve.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise RuntimeError(f"the platform ended with {self._process.returncode}: {' '.join(words[-3:])}")
 
     def _await(self, process: subprocess.Popen[bytes], workers: int) -> None:
         """Wait until the pages answer and every worker has told of itself."""
@@ -147,6 +152,7 @@ class Platform:
                 raise RuntimeError(f"{names[0]}: {told['error']}")
             if told["ended_at"]:
                 return told
+            self._lives()
             if time.monotonic() > end:
                 raise RuntimeError(f"{names[0]}: {told['done']} of {told['total']} after {most_s:.0f} s")
             time.sleep(every_s)
