@@ -75,6 +75,9 @@ class Bed:
     work: Path
     server: str = ""  # URL of a PostgreSQL server's own database; none: the embedded one
     port: int = 0
+    #: how PostgreSQL copies a database. Its own default (WAL_LOG) copies a sequence with values that are logged ahead in the
+    #: other database's log alone: after a crash of the server it would go back, which would be our doing and nobody else's
+    strategy: str = ""
 
     @property
     def folder(self) -> Path:
@@ -103,7 +106,7 @@ class Bed:
         if self.server:
             self._ask(
                 f"DROP DATABASE IF EXISTS {DATABASE}_{name} WITH (FORCE)",
-                f"CREATE DATABASE {DATABASE}_{name} TEMPLATE {DATABASE}",
+                f"CREATE DATABASE {DATABASE}_{name} TEMPLATE {DATABASE}{self.strategy}",
             )
 
     def restore(self, name: str) -> None:
@@ -114,7 +117,7 @@ class Bed:
         if self.server:
             self._ask(
                 f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)",
-                f"CREATE DATABASE {DATABASE} TEMPLATE {DATABASE}_{name}",
+                f"CREATE DATABASE {DATABASE} TEMPLATE {DATABASE}_{name}{self.strategy}",
             )
 
     def _ask(self, *statements: str) -> None:

@@ -109,7 +109,7 @@ class Platform:
             time.sleep(0.1)
         return time.monotonic() - begun
 
-    def log(self, most: int = 1200) -> str:
+    def log(self, most: int = 2000) -> str:
         """The end of what its processes said."""
         files = [self.home.work / "serve.log", *sorted((self.home.folder / "data" / "log").glob("*.log"))]
         return "\n".join(f"{f.name}: {f.read_text(errors='replace')[-most:]}" for f in files if f.exists())

@@ -58,6 +58,8 @@ def scenario(ask: Ask, act: Callable[[Rounds], Outcome]) -> Outcome:
         return outcome.told()
 
     with Lab() as lab, bed("postgres") as home:
+        with psycopg.connect(home.server) as connection:
+            home.strategy = " STRATEGY FILE_COPY" if connection.info.server_version >= 150000 else ""
         machine.prepare(home, lab)
         lab.show(BROKEN)
         ended = child(None, all_of_it, patience=3600)
