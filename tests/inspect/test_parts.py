@@ -125,3 +125,15 @@ def test_what_factories_leave_in_a_serial_is_none(asset: Asset):
     assert PartRow.objects.get(asset=asset).serial == "S5"
     silent = look(asset, seen(Part("disk/0", "disk", "X", "")))
     assert not silent.faults
+
+
+@pytest.mark.parametrize("problem", [Reason.PARTIAL, Reason.GARBAGE, Reason.BUDGET])
+def test_what_a_look_that_broke_off_shows_is_not_put_on_the_list(asset: Asset, problem: Reason):
+    """A table without end makes up hundreds of parts; each would be missed, by a ticket of its own, once it reads well again."""
+    made_up = [Part(f"fan/{i}", "fan", "made up", source=f"1.3.6.1.2.1.47.{i}") for i in range(300)]
+    look(asset, seen(*made_up, protocol="snmp", problem=problem))
+    assert not PartRow.objects.filter(asset=asset).exists()
+    told = look(asset, seen(made_up[0], protocol="snmp"))
+    assert (told.faults, [row.component for row in told.create]) == ([], ["fan/0"])
+    look(asset, seen(*made_up, protocol="snmp", problem=problem))
+    assert not look(asset, seen(made_up[0], protocol="snmp")).faults

@@ -54,7 +54,8 @@ def compare(
     for component, part in seen.items():
         row = rows.get(component)
         if row is None:
-            out.create.append(_new(asset_id, result.protocol, component, part, now))
+            if result.problem is None:  # what a table without end made up would be missed, row by row, at the next look
+                out.create.append(_new(asset_id, result.protocol, component, part, now))
         else:
             _one(out, row, part, terms)
     for component, row in rows.items():
