@@ -18,7 +18,7 @@ from yunwei.inspect.collect.base import Look, Tools, storable
 from yunwei.inspect.collect.job import delete_left, run_job_async
 from yunwei.inspect.collect.redfish_http import Bmc
 from yunwei.inspect.collect.sessions import SessionBook
-from yunwei.inspect.collect.sweep import sweep
+from yunwei.inspect.collect.sweep import Gates, Limits, sweep
 from yunwei.inspect.observation import FAULTS, DeviceResult, Job, Observation, Part, Target
 from yunwei.inspect.vendor import shipped
 from yunwei.kernel.verdict import Reason
@@ -217,6 +217,23 @@ async def test_one_device_is_asked_once_at_a_time():
     twice = [Target(f"d{i}", "x", f"127.52.1.{i % 3}", 1) for i in range(12)]
     results = await sweep(Job("p", "r", "z", NOW, twice, {}, 5, 20), tools(), collectors={"x": collect})
     assert all(r.problem is None for r in results)
+
+
+async def test_who_gives_up_waiting_keeps_no_place_in_the_line_of_other_jobs():
+    gates = Gates(Limits(total=1, protocol={"x": 1}))
+    first, second = (Target(f"d{i}", "x", f"127.52.2.{i}", 1) for i in (1, 2))
+    await gates.enter(first)
+    for target_ in (first, second):  # one waits at the device, one at the protocol
+        waiting = asyncio.create_task(gates.enter(target_))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    gates.leave(first)
+    async with asyncio.timeout(5):
+        await gates.enter(second)
+        gates.leave(second)
+        await gates.enter(first)
 
 
 # --- hostile servers beyond what the farm plays

@@ -54,9 +54,16 @@ class Gates:
         self._device: dict[tuple[str, str, int], asyncio.Lock] = {}
 
     async def enter(self, target: Target) -> None:
-        await self._lock(target).acquire()
-        await self._gate(target).acquire()
-        await self._total.acquire()
+        """Wait for one's turn at the device, the protocol and in all; who is cancelled meanwhile keeps no place."""
+        places: list[asyncio.Lock | asyncio.Semaphore] = []
+        try:
+            for place in (self._lock(target), self._gate(target), self._total):
+                await place.acquire()
+                places.append(place)
+        except BaseException:
+            for place in reversed(places):
+                place.release()
+            raise
 
     def leave(self, target: Target) -> None:
         self._total.release()
