@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.server.test_instance import CONTRACT, FIRST, PASSWORD, yunwei
+from tests.server.test_instance import CONTRACT, FIRST, PASSWORD
 from yunwei.server.keep import take, unpack
 from yunwei.server.keep.sealed import Locks, Opener
 from yunwei.server.keep.take import Made
@@ -51,12 +51,23 @@ for name in ("b_manager", "a_manager"):
 """
 
 
+def own() -> dict[str, str]:
+    """The environment of a process that belongs to no instance."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))}
+
+
+def yunwei(*words: str | Path, instance: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own. Patient: schemas are made here, on machines that do other things too."""
+    command = [sys.executable, "-m", "yunwei.cli.main", *map(str, words)]
+    env = own() | ({"YUNWEI_INSTANCE": str(instance)} if instance else {})
+    return subprocess.run(command, env=env, input=stdin, capture_output=True, text=True, check=False, timeout=500)
+
+
 def inside(folder: Path, code: str, *words: object) -> str:
     """Run some Python on an instance, in a process of its own; its output."""
-    own = {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))}
     command = [sys.executable, "-c", code, *map(str, words)]
-    env = own | {"YUNWEI_INSTANCE": str(folder)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
+    env = own() | {"YUNWEI_INSTANCE": str(folder)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

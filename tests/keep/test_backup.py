@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.keep.kit import NOW, PHRASE, backed_up, inside, laid_out, phrase, refused, said, work
-from tests.server.test_instance import PASSWORD, yunwei
+from tests.keep.kit import NOW, PHRASE, backed_up, inside, laid_out, own, phrase, refused, said, work, yunwei
+from tests.server.test_instance import PASSWORD
 from yunwei.gm import sm2
 from yunwei.ledger import keys, verify
 from yunwei.server.keep import take, unpack
@@ -49,10 +49,6 @@ def verified(bundle: Path, site: Path, *held: Path) -> tuple[list[str], dict[str
     heads = [verify.read_head(path) for path in held]
     found, facts = verify.check_bundle(str(bundle), keys.fingerprint(site / "keys"), heads, verify.MAX_BYTES)
     return [f.code for f in found], facts
-
-
-def own() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))}
 
 
 def test_a_backup_of_a_working_instance_restores_elsewhere_whole(site, tmp_path):

@@ -133,8 +133,13 @@ def _fill(packer: Packer, folder: Path, moment: Moment, made: Made, now: datetim
     packer.add(MANIFEST, io.BytesIO(json.dumps(made.manifest, ensure_ascii=False, indent=1).encode()))
     newest = moment.facts.head["number"] if moment.facts.head else 0
     for path in _files(folder, newest):
-        with path.open("rb") as opened:
-            packer.add(str(path.relative_to(folder)), opened, path.stat().st_mode & 0o777, told)
+        try:
+            opened = path.open("rb")
+        except FileNotFoundError:  # a file of the moment before; whatever matters is named by a row or was there at the start
+            continue
+        with opened:
+            mode = os.fstat(opened.fileno()).st_mode & 0o777
+            packer.add(str(path.relative_to(folder)), opened, mode, told)
     for name in sorted(contents):
         _artifact(packer, folder, name, made, told)
     if made.missing and _redacted(folder, made.missing):
@@ -190,22 +195,23 @@ def _manifest(folder: Path, moment: Moment, now: datetime, *, artifacts: int) ->
 def _files(folder: Path, newest: int) -> Iterator[Path]:
     """The instance's own files, settings first, in an order that is always the same; heads up to the moment's newest."""
     yield folder / instance.SETTINGS
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        if path.is_symlink() or not path.is_file() or str(inside) == instance.SETTINGS or _left_out(inside):
-            continue
-        if any((folder / parent).is_symlink() for parent in inside.parents):
-            continue
-        if path.name.startswith("head-") and _head_number(path) > newest:
-            continue
-        yield path
+    for place, folders, names in os.walk(folder):  # a link to a folder is not followed
+        here = Path(place)
+        folders[:] = sorted(name for name in folders if not _left_out((here / name).relative_to(folder)))
+        for path in (here / name for name in sorted(names)):
+            inside = path.relative_to(folder)
+            if path.is_symlink() or not path.is_file() or str(inside) == instance.SETTINGS or _left_out(inside):
+                continue
+            if path.name.startswith("head-") and _head_number(path) > newest:
+                continue
+            yield path
 
 
 def _left_out(inside: Path) -> bool:
     """Logs, locks, databases (which are copied by their own means), artifacts (by their rows), half-written files."""
     if inside.parts[0] == "data" and len(inside.parts) > 1:
         second = inside.parts[1]
-        if second in ("log", "artifacts") or second.startswith((".backup-", "yunwei.sqlite3", "engine.sqlite3")):
+        if second in ("log", "artifacts") or second.startswith(("yunwei.sqlite3", "engine.sqlite3")):
             return True
     return inside.suffix in (".lock", ".part", ".log") or inside.name.startswith(".")
 
