@@ -304,7 +304,7 @@ def _try(act: Callable[[], object], tries: int) -> None:
 def left(home: Bed) -> tuple[int, float | None]:
     """The scene in which the play was left, which is entered again, and how far ahead of this machine its clock was then:
     time goes on while nobody plays. None where the scene was not yet entered."""
-    told = json.loads(home.scene.read_text()) if home.scene.exists() else [0, None]
+    told: list[Any] = json.loads(home.scene.read_text()) if home.scene.exists() else [0, None]
     return int(told[0]), told[1]
 
 
@@ -351,15 +351,24 @@ class Worker:
         connections.close_all()
 
     def rest(self) -> None:
-        """Hand over what no engine knows, wait until everything that runs has ended, number what was recorded."""
+        """Come to rest as a worker does between two ticks: what runs has ended, what followed from it is in the books, and
+        everything has its number."""
+        from yunwei.duties import services as duties
+        from yunwei.ledger import services as ledger
+
+        self._wait()
+        duties.tick(self._clock.now())
+        self._wait()
+        ledger.sequence(self._clock.now())
+
+    def _wait(self) -> None:
+        """Hand over what no engine knows, and wait until everything that runs has ended. Raises RuntimeError."""
         from dbos import DBOS
 
-        from yunwei.ledger import services as ledger
         from yunwei.runs import services as runs
         from yunwei.runs.models import Run
 
-        end = time.monotonic() + RUN_S
-        looked = 0.0
+        end, looked = time.monotonic() + RUN_S, 0.0
         while True:
             if time.monotonic() - looked > RECONCILE_S:
                 runs.reconcile(self._clock.now())
@@ -369,8 +378,7 @@ class Worker:
                 busy = DBOS.list_workflows(status=["PENDING", "ENQUEUED"], load_input=False, load_output=False)
                 waiting = [one.workflow_id for one in busy]
             if not waiting:
-                break
+                return
             if time.monotonic() > end:
                 raise RuntimeError(f"does not end: {waiting}")
             time.sleep(0.03)
-        ledger.sequence(self._clock.now())

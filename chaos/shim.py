@@ -58,7 +58,7 @@ def build(work: Path, folder: Path) -> dict[str, str]:
     if compiler is None:
         raise NotHere("no C compiler")
     library, control = work / "faults.so", work / "faults.control"
-    command = [compiler, "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"]
+    command = [compiler, "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"]
     subprocess.run(command, check=True, capture_output=True)
     control.write_bytes(bytes(SIZE))
     return {"LD_PRELOAD": str(library), "CHAOS_CONTROL": str(control), "CHAOS_FOLDER": str(folder)}

@@ -17,6 +17,7 @@ from chaos.forks import child
 from chaos.machine import Bed, Lab
 from chaos.model import Ask, Outcome, Scenario
 from chaos.served import Platform
+from yunwei.cli.demo_stage import free_port
 
 HOUR = 13.0
 DAY_S = 24 * 3600
@@ -26,7 +27,7 @@ PATIENCE_S = 60.0
 def jump(ask: Ask) -> Outcome:
     """The clock jumps forward a day and back under a served platform, then the day really passes"""
     with machine.folder() as folder, Lab() as lab:
-        home = Bed(Path(folder), "", machine.free_port())
+        home = Bed(Path(folder), "", free_port())
         machine.prepare(home, lab)
         environment = shim.build(home.work, home.folder)
         switches = shim.Switches(Path(environment["CHAOS_CONTROL"]))
@@ -102,7 +103,7 @@ class Clock:
         from yunwei.runs.models import Worker
 
         newest = Worker.objects.latest("seen_at").seen_at
-        return abs((newest - self.now()).total_seconds()) < PATIENCE_S
+        return bool(abs((newest - self.now()).total_seconds()) < PATIENCE_S)
 
     def now(self) -> Any:
         """The instance's moment as its processes see it."""

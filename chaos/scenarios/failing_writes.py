@@ -17,6 +17,7 @@ from chaos.forks import child
 from chaos.machine import Bed, Lab
 from chaos.model import Ask, Outcome, Scenario
 from chaos.points import Points
+from yunwei.cli.demo_stage import free_port
 
 #: how many writes fail in one play before there is room again; processes that may die in it; tries in each
 FAILURES, LIVES, TRIES = 60, 40, 100
@@ -41,7 +42,7 @@ def postgres(ask: Ask) -> Outcome:
 
 def under_shim(ask: Ask, work: str) -> Outcome:
     """The scenario on SQLite, in a process whose writes fail when the switch says so."""
-    return whole(Bed(Path(work), "", machine.free_port()), ask, "sqlite")
+    return whole(Bed(Path(work), "", free_port()), ask, "sqlite")
 
 
 def whole(home: Bed, ask: Ask, kind: str) -> Outcome:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.mark.component
-@pytest.mark.parametrize(("scenario", "points"), [("every-point-sqlite", 6), ("every-point-postgres", 3)])
+@pytest.mark.parametrize(("scenario", "points"), [("every-point-sqlite", 5), ("every-point-postgres", 2)])
 def test_some_crashes_of_a_day_change_nothing(scenario: str, points: int) -> None:
     seed = secrets.randbelow(1_000_000)
     env = {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO", "DATABASE_URL"))}
