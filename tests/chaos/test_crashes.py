@@ -109,7 +109,7 @@ def test_a_child_dies_at_its_point_and_nowhere_else(tmp_path: Path) -> None:
 
 
 def test_a_child_that_hangs_or_raises_is_told(tmp_path: Path) -> None:
-    hung = child(tmp_path / "log", lambda: signal.pause(), patience=0.2)
+    hung = child(tmp_path / "log", signal.pause, patience=0.2)
     assert "hung" in hung.problem
     raised = child(tmp_path / "log", lambda: 1 / 0)
     assert raised.code == 3
