@@ -111,7 +111,8 @@ async def main(url: str, rate: float, paths: Sequence[str]) -> None:
     """Log in, warm up, then obey."""
     loop = asyncio.get_running_loop()
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector) as http:
+    jar = aiohttp.CookieJar(unsafe=True)  # cookies of an address, not of a name
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as http:
         await _log_in(http, url)
         bad: list[str] = []
         for path in paths:
