@@ -37,7 +37,7 @@ def attacks(*, quick: bool) -> list[Attack]:
 
 
 def main() -> int:
-    """Run them; 1 when one change was named by nobody."""
+    """Run them; what nobody named stands in what is printed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--make", action="store_true", help="make a small instance there first")
@@ -70,18 +70,16 @@ def attack(copy: Path, seed: str, *, quick: bool) -> int:
     heads.handover(copy.parent / "kit", now, "a_manager")
     heads.push(now)
     world = World(copy, random.Random(seed), now)  # noqa: S311 - a run that can be had again
-    bad = 0
     try:
         with remembered_signatures():
             for one in attacks(quick=quick):
                 world.fresh()
                 told = one(world)
-                bad += len(told.failures)
                 sys.stdout.write(json.dumps(asdict(told), ensure_ascii=False) + "\n")
                 sys.stdout.flush()
     finally:
         world.close()
-    return 1 if bad else 0
+    return 0
 
 
 if __name__ == "__main__":

@@ -308,3 +308,18 @@ def test_a_bundle_that_is_older_than_a_head_the_client_holds_says_by_how_much(tm
     Entry.objects.filter(seq__gt=before.size).delete()
     findings, facts = check(write(tmp_path / "b.zip"), known)
     assert (findings, facts["behind"]) == ([], held.size - before.size)
+
+
+@any_bytes
+@pytest.mark.parametrize("column", ["prev", "key_id", "hash"])
+def test_a_newest_head_whose_column_is_no_text_any_more_stops_no_export(tmp_path, column):
+    fill(9, batch=4)
+    newest = services.head()
+    assert newest is not None
+    whole = raw("ledger_head", column, "number", newest.number)
+    put("ledger_head", column, "number", newest.number, b"\xff" + whole[1:], text=True)
+    found = first(write(tmp_path / "b.zip"))
+    assert found is not None
+    assert found[0] == "head-row"
+    put("ledger_head", column, "number", newest.number, whole, text=True)
+    assert first(write(tmp_path / "b.zip")) is None

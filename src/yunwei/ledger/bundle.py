@@ -148,7 +148,7 @@ def _proofs(first: int, last: int, closing: Head, newest: Head) -> dict[str, Any
     )
     pushed = HeadPush.objects.filter(ok=True, head__size__lt=first).order_by("-head__size")
     held |= set(pushed.values_list("head__size", flat=True)[:1])
-    after = restored.linked()
+    after = restored.linked(newest.size)
     return {
         "left": [h.hex() for h in proofs.peaks(first - 1)],
         "right": [h.hex() for h in proofs.cover(last, closing.size)],

@@ -84,9 +84,12 @@ def _push_to(address: str, newest: Head, last: HeadPush | None, now: datetime) -
 
 
 def signed_after_a_restore(number: int) -> list[Head]:
-    """The heads that go on from one that this database no longer holds (`restored`) and are newer than this number."""
+    """The heads that go on from one that this database no longer holds (`restored`) and are newer than this number.
+
+    Only what was signed is read of them: a bundle is written of a damaged database too.
+    """
     rows = Head.objects.filter(restored__old_number__isnull=False, number__gt=number)
-    return list(rows.order_by("number"))
+    return list(rows.only("number", "size", "body", "signature").order_by("number"))
 
 
 def last_push(address: str) -> HeadPush | None:

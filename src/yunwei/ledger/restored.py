@@ -198,16 +198,16 @@ def numbers() -> list[int]:
     return sorted(Entry.objects.filter(intake_id__in=ids).values_list("seq", flat=True))
 
 
-def linked() -> list[dict[str, JSON]]:
-    """Every head that goes on after a restore, with its proof up to the newest head, as bundles carry them."""
-    newest = services.head()
-    if newest is None:
-        return []
+def linked(size: int) -> list[dict[str, JSON]]:
+    """Every head that goes on after a restore, with its proof up to the newest head of this size, as bundles carry them.
+
+    Columns that it does not need are not read: a damaged one must not stop the export that would show the damage.
+    """
     return [
         {
             "body": bytes(head.body).decode("utf-8", "backslashreplace"),
             "signature": bytes(head.signature).hex(),
-            "link": heads.link(head.size, newest.size),
+            "link": heads.link(head.size, size),
         }
         for head in heads.signed_after_a_restore(0)
     ]
