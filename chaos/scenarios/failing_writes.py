@@ -22,8 +22,8 @@ from yunwei.cli.demo_stage import free_port
 #: how many writes fail in one play before there is room again; processes that may die in it; tries in each
 FAILURES, LIVES, TRIES = 60, 40, 100
 PLAYS, QUICK = 8, 2
-#: between two failing writes
-EVERY = (7, 300)
+#: from one failing write (on PostgreSQL: commit, of which a day has a hundred) to the next
+EVERY = {"sqlite": (7, 300), "postgres": (3, 25)}
 
 
 def sqlite(ask: Ask) -> Outcome:
@@ -74,7 +74,7 @@ class Plays:
         wanted, _failed = self.play(0)
         dice = self.ask.dice(f"failing-writes-{self.kind}")
         for number in range(self.ask.points or (QUICK if self.ask.quick else PLAYS)):
-            every = dice.randint(*EVERY)
+            every = dice.randint(*EVERY[self.kind])
             found, failed = self.play(every)
             outcome.count += failed
             self.ask.say(f"  play {number + 1}: every {every}th failed, {failed} in all, {self.lives[-1]} processes")
