@@ -135,7 +135,9 @@ def _fill(packer: Packer, folder: Path, moment: Moment, made: Made, now: datetim
     for path in _files(folder, newest):
         try:
             opened = path.open("rb")
-        except FileNotFoundError:  # a file of the moment before; whatever matters is named by a row or was there at the start
+        except (
+            FileNotFoundError
+        ):  # a file of the moment before; whatever matters is named by a row or was there at the start
             continue
         with opened:
             mode = os.fstat(opened.fileno()).st_mode & 0o777
