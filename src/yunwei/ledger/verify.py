@@ -259,7 +259,7 @@ def parse(data: bytes | str) -> Any:
     """JSON, strictly UTF-8."""
     text = data.decode("utf-8") if isinstance(data, bytes) else data
     try:
-        value, end = JSON.scan_once(text, 0)
+        value, end = JSON.scan_once(text, 0)  # type: ignore[attr-defined]  # CPython has it
     except StopIteration:
         end = -1
     return value if end == len(text) else JSON.decode(text)  # which takes spaces around it, and says what is wrong
