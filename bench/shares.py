@@ -172,7 +172,7 @@ def bound_ssh(endpoints: Sequence[Mapping[str, Any]], credential: Mapping[str, s
     return (
         f"of {found.all:.1f} ms a host in one process, {greeting:.1f} are asyncssh's key exchange and login, which ask for"
         f" nothing yet, {max(0.0, found.asking - greeting):.1f} the one exec and its {found.device.counts['bytes_in']:,}"
-        f" bytes; judging is {found.judging:.1f}, the result file {found.file:.1f}: the key exchange is the limit"
+        f" bytes; judging is {found.judging:.1f}, the result file {found.file:.1f}; no look is cheaper than its login"
     )
 
 
