@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import random
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,7 @@ from yunwei.lab import district
 from yunwei.ledger import verify
 
 PLACE = Path(tempfile.mkdtemp(prefix="yunwei-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))  # noqa: S108
+atexit.register(shutil.rmtree, PLACE, ignore_errors=True)
 
 CONTRACT = """枫林区电子政务云运行维护服务合同
 合同编号：FL-2026-018

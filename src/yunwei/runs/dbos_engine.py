@@ -177,7 +177,9 @@ def _wait_for_room(context: sa.engine.ExceptionContext) -> BaseException | None:
     told = context.original_exception
     if not isinstance(told, sqlite3.OperationalError) or not any(words in str(told) for words in NO_ROOM):
         return None
-    locked = sqlite3.OperationalError(f"database is locked: {told}")  # the words by which the engine knows that it may wait
+    locked = sqlite3.OperationalError(
+        f"database is locked: {told}"
+    )  # the words by which the engine knows that it may wait
     return sa.exc.OperationalError(context.statement, None, locked)
 
 
