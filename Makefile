@@ -17,7 +17,7 @@ test: ## everything CI runs: format, types, walls, tests on SQLite and PostgreSQ
 	@scripts/test
 
 bench: ## the product against its peers, side by side: writes docs/benchmarks.md; ARGS="--quick" in under 5 minutes, ARGS="snmp-pysnmp" for one row, ARGS="--list" for the names
-	@scripts/bootstrap demo
+	@scripts/bootstrap test
 	@scripts/bench $(ARGS)
 
 chaos: ## things die on purpose, at every commit and step; nothing is lost, nothing happens twice; ARGS="--seed N --quick", ARGS="crash" for some, ARGS="--list" for the names
