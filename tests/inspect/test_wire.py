@@ -64,7 +64,7 @@ async def served(say: bytes | Say, *, close: bool = False) -> AsyncIterator[tupl
     try:
         yield server, wire
     finally:
-        wire.close()
+        await wire.close()
         listening.close()
         await asyncio.sleep(0.05)  # the goodbyes of TLS
 

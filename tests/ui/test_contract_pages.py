@@ -29,7 +29,7 @@ from yunwei.ledger.models import Intake
 
 pytestmark = pytest.mark.django_db
 #: statements of each page, whatever the tables hold
-HEALTH, CLAUSES, LIST, PLAN = 30, 7, 8, 12
+HEALTH, CLAUSES, LIST, PLAN = 31, 7, 8, 12
 
 
 @pytest.fixture

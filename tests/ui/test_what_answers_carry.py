@@ -168,6 +168,7 @@ CODES = frozenset(
         "Ticket.severity",
         "Attempt.verdict",
         "HeadPush.address",
+        "Restored.party",
         "IdentityPin.pinned_by",
     ]
 )

@@ -131,7 +131,7 @@ class Bmc:
         try:
             await self.logout()
         finally:
-            self._wire.close()
+            await self._wire.close()
 
     def widen(self) -> None:
         """Much will be asked: over two connections from now on."""
@@ -286,4 +286,4 @@ async def delete_session(left: Mapping[str, JSON]) -> bool:
     except (WireError, TimeoutError, OSError, YunweiError):
         return False
     finally:
-        wire.close()
+        await wire.close()

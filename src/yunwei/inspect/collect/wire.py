@@ -79,13 +79,16 @@ class _Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[Raw] | None = None
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser
+        self.gone: asyncio.Future[None]
         self.open = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+        self.gone = asyncio.get_running_loop().create_future()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self.open, self._transport = False, None
+        self.gone.set_result(None)
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
@@ -221,6 +224,7 @@ class Wire:
         self._host, self._port, self._context = host, port, context
         self._most, self._connect_s = most, connect_s
         self._idle: list[_Connection] = []
+        self._made: list[_Connection] = []
         self._slots, self._wide = asyncio.Semaphore(1), False
         name = f"[{host}]" if ":" in host else host
         self._head = (
@@ -278,6 +282,7 @@ class Wire:
             raise NotTlsError from None
         except OSError as error:
             raise UnreachedError(waited=isinstance(error, TimeoutError)) from None
+        self._made.append(connection)
         return connection
 
     async def _turn(self, sock: socket.socket) -> None:
@@ -306,11 +311,15 @@ class Wire:
             raise
         return sock
 
-    def close(self) -> None:
-        """End what is kept alive."""
-        for connection in self._idle:
-            connection.close()
+    async def close(self) -> None:
+        """End what is kept alive, and see it gone: an event loop that ends sooner leaves the socket open. The transport
+        gives the other side `GOODBYE_S` for its part."""
         self._idle.clear()
+        going = [connection.gone for connection in self._made if not connection.gone.done()]
+        for connection in self._made:
+            connection.close()
+        if going:
+            await asyncio.wait(going, timeout=2 * GOODBYE_S)
 
 
 def _one_line(value: str) -> str:
