@@ -265,6 +265,11 @@ def parse(data: bytes | str) -> Any:
     return value if end == len(text) else JSON.decode(text)  # which takes spaces around it, and says what is wrong
 
 
+def shown(value: Any) -> Any:
+    """A number as JSON writes it, so that both verifiers say the same of one that is none."""
+    return json.dumps(value) if isinstance(value, float) else value
+
+
 def unhex(text: str, size: int = 32) -> bytes:
     """Bytes of lower-case hexadecimal of exactly this size."""
     data = bytes.fromhex(text)
@@ -661,7 +666,7 @@ class Check:
             good = self.at_size(size, peaks, good)
             seq = row["seq"]
             if seq != size + 1:
-                raise Bad("missing", f"记录 {size + 1}", f"缺失或次序被改（其后是记录 {seq}）", size + 1)
+                raise Bad("missing", f"记录 {size + 1}", f"缺失或次序被改（其后是记录 {shown(seq)}）", size + 1)
             body, leaf = self.record(row, f"记录 {seq}")
             self.learn(seq, body)
             self.dated(seq, body)
