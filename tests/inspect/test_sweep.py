@@ -84,13 +84,18 @@ async def test_bad_devices_are_unproven_with_their_reason_and_touch_no_other():
             devices.append(server(f"127.51.4.{i + 1}", fault))
             wanted.append(redfish)
     alone = await farm_look(devices[:2])
-    together = await farm_look(devices, budget_s=5.0)
+    together = await farm_look(devices, budget_s=8.0)
     assert len(together) == len(devices)
     for result, device, reasons in zip(together, devices, wanted, strict=True):
         assert result.asset == device.address
         assert result.problem in reasons, (device.faults, result.problem, result.detail)
         assert result.problem is None or result.detail
     assert [shape(r) for r in together[:2]] == [shape(r) for r in alone]
+
+
+async def test_what_answers_nonsense_is_not_called_unreachable_when_its_budget_ends_first():
+    [noise] = await farm_look([switch("127.51.3.77", "garbage")], budget_s=0.5)
+    assert noise.problem == Reason.GARBAGE, noise.detail
 
 
 async def test_tooBig_and_truncating_agents_lose_no_row():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
@@ -81,6 +83,25 @@ async def test_an_answer_to_the_first_try_counts_when_it_comes_during_the_second
         session = client.session("127.0.0.1", port, PUBLIC, timeout=0.1, retries=0)
         with pytest.raises(SnmpTimeout):
             await session.get([NAME])
+
+
+async def test_answers_that_came_while_the_loop_was_busy_count() -> None:
+    """One datagram is read a turn of the loop: after a pause the timers of the others are due before their answers."""
+    agents = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(12)]
+    with ExitStack() as stack:
+        for agent in agents:
+            stack.enter_context(agent).bind(("127.0.0.1", 0))
+            agent.settimeout(5)
+        async with SnmpClient() as client:
+            sessions = [client.session(*a.getsockname(), PUBLIC, timeout=0.3, retries=0) for a in agents]
+            asked = [asyncio.ensure_future(session.get([NAME])) for session in sessions]
+            await asyncio.sleep(0.01)
+            for agent in agents:
+                data, sender = agent.recvfrom(2000)
+                agent.sendto(answer(Agent(switch()), data, 1000) or b"", sender)
+            time.sleep(0.4)  # noqa: ASYNC251 - the loop is to be deaf beyond its timeout
+            got = await asyncio.gather(*asked)
+    assert [found[NAME].as_text() for found in got] == ["system 5"] * len(agents)
 
 
 async def test_garbage_is_named_and_the_neighbour_is_untouched() -> None:

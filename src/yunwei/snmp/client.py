@@ -37,6 +37,7 @@ __all__ = ["V3", "Columns", "EngineState", "Session", "SnmpClient", "V2c"]
 
 NO_SUCH_NAME = 2
 NAMES_PER_GET = 40
+DEAF = 0.05  # seconds a timer may be late before the loop counts as having been busy elsewhere
 RECEIVE_BUFFER = 4 << 20  # asked of the kernel, which may give less: thousands of answers can arrive at once
 
 Endpoint = tuple[str, int]
@@ -45,18 +46,29 @@ Endpoint = tuple[str, int]
 class _Waiter:
     """One outstanding question."""
 
-    __slots__ = ("future", "idents", "noted", "session")
+    __slots__ = ("future", "idents", "session", "timer")
 
     def __init__(self, session: Session, future: asyncio.Future[Pdu | None]) -> None:
         self.session = session
         self.future = future
         self.idents: set[int] = set()
-        self.noted: SnmpError | None = None
+        self.timer: asyncio.TimerHandle | None = None
 
-    def expire(self) -> None:
-        """The time for this try is over."""
-        if not self.future.done():
+    def watch(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        """Wait `seconds` for the answer to this try."""
+        self.timer = loop.call_later(seconds, self._expire, loop, loop.time() + seconds)
+
+    def _expire(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        """The time for this try is over, unless it was us who did not listen: what came meanwhile is still unread."""
+        late = loop.time() - due
+        if late > DEAF:
+            self.watch(loop, late)
+        elif not self.future.done():
             self.future.set_result(None)
+
+    def unwatch(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 class _Protocol(asyncio.DatagramProtocol):
@@ -74,7 +86,7 @@ class _Protocol(asyncio.DatagramProtocol):
         try:
             pdu = waiter.session.security.unwrap(data, waiter.idents)
         except SnmpError as error:
-            waiter.noted = error
+            waiter.session.noted = error
             return
         if pdu is None:
             self.client.stray += 1
@@ -101,6 +113,7 @@ class Session:
         self.retries = retries
         self.bulk = True
         self.answered = False  # True from the first answer to a question on
+        self.noted: SnmpError | None = None  # what came instead of an answer to the last question
         self.requests = self.bytes_in = self.bytes_out = 0
         self.where = f"[{endpoint[0]}]:{endpoint[1]}" if ":" in endpoint[0] else f"{endpoint[0]}:{endpoint[1]}"
 
@@ -223,6 +236,7 @@ class Session:
         transport = await self.client.transport(self.endpoint)
         waiter = _Waiter(self, loop.create_future())
         self.client.waiting[self.endpoint] = waiter
+        self.noted = None
         try:
             for _try in range(self.retries + 1):
                 if not self.security.one_id:
@@ -232,19 +246,19 @@ class Session:
                 self.requests += 1
                 self.bytes_out += len(datagram)
                 transport.sendto(datagram, self.endpoint)
-                timer = loop.call_later(self.timeout, waiter.expire)
+                waiter.watch(loop, self.timeout)
                 try:
                     reply = await waiter.future
                 finally:
-                    timer.cancel()
+                    waiter.unwatch()
                 if reply is not None:
                     return reply
                 waiter.future = loop.create_future()
         finally:
             del self.client.waiting[self.endpoint]
-        if waiter.noted is not None:
-            waiter.noted.where = self.where
-            raise waiter.noted
+        if self.noted is not None:
+            self.noted.where = self.where
+            raise self.noted
         # snmpd and others keep silent where they cannot decrypt: say so where the engine did answer its discovery
         met = isinstance(self.security, User) and self.security.met
         hint = _("设备答了引擎发现，不答请求：请核对加密口令和算法") if met else ""

@@ -94,6 +94,8 @@ async def _probe(client: SnmpClient, look: Look, address: str, login: V2c | V3) 
         async with asyncio.timeout(look.left()):
             found = await session.get([SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME])
     except TimeoutError:
+        if session.noted is not None:  # it is there and talks nonsense, however little time was left to hear it
+            raise Trouble(reason_of(session.noted), session.noted.message) from None
         raise Trouble(Reason.NOT_REACHED, _("设备没有应答")) from None
     except SnmpTimeout:
         silent = _("设备没有应答（团体名错误时设备同样沉默）") if isinstance(login, V2c) else _("设备没有应答")
