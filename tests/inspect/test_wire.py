@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -16,6 +19,7 @@ from yunwei.inspect.collect.wire import (
     EndlessError,
     NoHttpError,
     NotTlsError,
+    Patience,
     Raw,
     UnreachedError,
     Wire,
@@ -223,3 +227,53 @@ async def test_who_waits_for_other_handshakes_is_not_charged_for_them():
     over.set()
     listening.close()
     await asyncio.sleep(0.05)
+
+
+async def test_time_in_which_we_did_not_listen_is_nobody_s_silence():
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+
+        async def hear() -> bytes:
+            async with Patience(0.1):
+                return await loop.sock_recv(ours, 1)
+
+        hearing = asyncio.create_task(hear())
+        await asyncio.sleep(0)
+        theirs.send(b"x")
+        time.sleep(0.3)  # noqa: ASYNC251 - busy elsewhere, past the moment at which the answer counts as missing
+        assert await hearing == b"x"
+        with pytest.raises(TimeoutError):
+            await hear()  # who says nothing while we do listen is silent
+
+
+async def test_a_machine_that_answered_while_we_were_busy_is_reached():
+    listening, heard, go = threading.Event(), threading.Event(), threading.Event()
+    port: list[int] = []
+
+    def serve() -> None:
+        context = server_context(certificate_pem("tests-wire", PLACE))
+        with socket.create_server((PLACE, 0)) as server:
+            port.append(server.getsockname()[1])
+            listening.set()
+            plain, _peer = server.accept()
+            plain.settimeout(5)
+            plain.recv(1, socket.MSG_PEEK)
+            heard.set()
+            go.wait(5)
+            with context.wrap_socket(plain, server_side=True) as speaking:
+                speaking.recv(4096)
+                speaking.sendall(ok(b"{}"))
+
+    machine = threading.Thread(target=serve)
+    machine.start()
+    assert listening.wait(5)
+    wire = Wire(PLACE, port[0], tls(lambda _s: None), most=MOST, connect_s=0.3)
+    asking = asyncio.create_task(wire.ask("GET", "/", {}))
+    assert await asyncio.to_thread(heard.wait, 5)
+    go.set()
+    time.sleep(0.6)  # noqa: ASYNC251 - busy elsewhere: its half of the handshake waits in our socket
+    assert (await asking).status == 200
+    await wire.close()
+    await asyncio.to_thread(machine.join)

@@ -24,6 +24,7 @@ from yunwei.inspect.collect.wire import (
     BrokenError,
     EndlessError,
     NotTlsError,
+    Patience,
     UnreachedError,
     Wire,
     WireError,
@@ -146,7 +147,7 @@ class Bmc:
     ) -> Answer:
         data = orjson.dumps(body) if body is not None else None
         try:
-            async with asyncio.timeout(max(0.05, min(REQUEST_S, self.look.left()))):
+            async with Patience(max(0.05, min(REQUEST_S, self.look.left()))):
                 answer = await _exchange(self._wire, method, uri, self.headers, data)
         except WireError as error:
             if self.context.changed:
@@ -204,7 +205,7 @@ class Bmc:
         if not self.session_uri:
             return
         with suppress(WireError, TimeoutError, OSError, Trouble):
-            async with asyncio.timeout(LOGOUT_S):
+            async with Patience(LOGOUT_S):
                 answer = await _exchange(self._wire, "DELETE", self.session_uri, self.headers, None)
             if answer.status < 300 or answer.status in (401, 404):
                 self.look.trace.session = ""
@@ -280,7 +281,7 @@ async def delete_session(left: Mapping[str, JSON]) -> bool:
     place = urlsplit(base)
     wire = Wire(place.hostname or "", place.port or 443, tls(same), most=MAX_BODY, connect_s=CONNECT_S)
     try:
-        async with asyncio.timeout(LEFT_S):
+        async with Patience(LEFT_S):
             answer = await _exchange(wire, "DELETE", uri, {"X-Auth-Token": token}, None)
         return answer.status < 300 or answer.status in (401, 404)
     except (WireError, TimeoutError, OSError, YunweiError):

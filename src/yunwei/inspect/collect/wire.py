@@ -14,15 +14,20 @@ import socket
 import ssl
 import zlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 from urllib.parse import quote
 
 import httptools
 
 #: bytes of an answer's status line and headers
 MAX_HEAD = 64 << 10
+#: seconds after which the event loop itself ends a handshake, however patient we are
+HANDSHAKE_S = 60.0
 #: seconds that a closing connection waits for the other side's goodbye
 GOODBYE_S = 1.0
+#: seconds that a timer may be late before the loop counts as having been busy elsewhere
+DEAF = 0.05
 #: what may stand in a request line as it is; everything else is percent-encoded (RFC 3986 §2)
 PLAIN = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]*")
 
@@ -69,6 +74,41 @@ class Raw(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Patience:
+    """`async with Patience(6.0):` is `asyncio.timeout` that charges nobody for our own deafness. Raises TimeoutError.
+
+    After the loop was busy elsewhere its timers fire before it reads what came meanwhile: a machine would be told silent
+    whose answer waits in our socket. So a timer that fires late is set again for as long as it was late.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._limit = asyncio.timeout(None)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle
+
+    async def __aenter__(self) -> Self:
+        await self._limit.__aenter__()
+        self._listen(self._seconds)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> bool | None:
+        self._timer.cancel()
+        return await self._limit.__aexit__(kind, error, tb)
+
+    def _listen(self, seconds: float) -> None:
+        self._timer = self._loop.call_later(seconds, self._due, self._loop.time() + seconds)
+
+    def _due(self, due: float) -> None:
+        late = self._loop.time() - due
+        if late > DEAF:
+            self._listen(late)
+        else:
+            self._limit.reschedule(due)
 
 
 class _Connection(asyncio.Protocol):
@@ -265,14 +305,14 @@ class Wire:
                 return connection
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._connect_s):
+            async with Patience(self._connect_s):
                 sock = await self._dial()
             await self._turn(sock)
             try:
-                async with asyncio.timeout(self._connect_s):
+                async with Patience(self._connect_s):
                     _transport, connection = await loop.create_connection(
                         lambda: _Connection(self._most), sock=sock, ssl=self._context, server_hostname=self._host,
-                        ssl_handshake_timeout=self._connect_s, ssl_shutdown_timeout=GOODBYE_S,
+                        ssl_handshake_timeout=HANDSHAKE_S, ssl_shutdown_timeout=GOODBYE_S,
                     )  # fmt: skip
             finally:
                 self._connecting.release()
