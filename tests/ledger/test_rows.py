@@ -14,13 +14,17 @@ from yunwei.ledger.models import Entry, Intake
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("at", [NOW, NOW.astimezone(timezone(timedelta(hours=8))), NOW.replace(microsecond=7)])
+@pytest.mark.parametrize(
+    "at", [NOW, NOW.astimezone(timezone(timedelta(hours=8))), NOW.replace(microsecond=7), NOW.replace(microsecond=0)]
+)
 def test_a_claim_written_here_reads_as_one_that_the_orm_wrote(at) -> None:
     told = {
         "kind": "test.a", "subject": "物:1", "actor": "人", "at": at, "clauses": ["2.1", "甲"], "body": b"{\x00\xff}",
     }  # fmt: skip
-    by_hand = rows.add_intake(Intake(**told, sequenced=False))
+    by_hand = rows.add_intake(rows.here(), **told, stamp=services.stamp(at))
     by_orm = Intake.objects.create(**told, sequenced=False)
+    assert {**vars(by_hand), "id": 0, "_state": 0} == {**vars(by_orm), "id": 0, "_state": 0}
+    assert vars(by_hand._state) == vars(by_orm._state)
     one, two = (Intake.objects.filter(pk=row.pk).values(*told, "sequenced").get() for row in (by_hand, by_orm))
     assert {k: bytes(v) if k == "body" else v for k, v in one.items()} == {
         k: bytes(v) if k == "body" else v for k, v in two.items()

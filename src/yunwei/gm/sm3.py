@@ -98,14 +98,26 @@ def _compress(state: tuple[int, ...], block: bytes) -> tuple[int, int, int, int,
 NATIVE = "sm3" in hashlib.algorithms_available
 
 
+#: a hash that has read nothing: copying it costs half of asking OpenSSL for the algorithm by name again
+_EMPTY = hashlib.new("sm3") if NATIVE else None
+
+
 def new(data: bytes = b"") -> Hash:
     """A running SM3."""
-    return hashlib.new("sm3", data) if NATIVE else PureSm3(data)
+    if _EMPTY is None:
+        return PureSm3(data)
+    h = _EMPTY.copy()
+    h.update(data)
+    return h
 
 
 def digest(data: bytes) -> bytes:
     """The 32 bytes of SM3 over `data`."""
-    return new(data).digest()
+    if _EMPTY is None:
+        return PureSm3(data).digest()
+    h = _EMPTY.copy()
+    h.update(data)
+    return h.digest()
 
 
 def hexdigest(data: bytes) -> str:

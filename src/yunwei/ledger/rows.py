@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.base import ModelState
 
 from yunwei.ledger.models import Intake
 
@@ -17,38 +21,76 @@ INTAKE = (
     " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"
 )
 INTAKE_LITE = INTAKE.removesuffix(" RETURNING id").replace("%s", "?")
+WAITING = "SELECT id, body FROM ledger_intake WHERE NOT sequenced ORDER BY id LIMIT %s"
 ENTRY = "INSERT INTO ledger_entry (seq, intake_id, leaf) VALUES (%s, %s, %s)"
-#: ids in one statement: SQLite's oldest bound on variables is 999
-AT_ONCE = 500
+#: exactly those that have a number now: a claim committed meanwhile still waits
+MARK = "UPDATE ledger_intake SET sequenced = %s WHERE id IN (SELECT intake_id FROM ledger_entry WHERE seq >= %s)"
 
 
-def add_intake(row: Intake) -> Intake:
-    """Insert a new claim and give it its number in the table."""
-    here = connections[DEFAULT_DB_ALIAS]  # once: the usual proxy looks its thread's connection up at every word
-    lite = here.vendor == "sqlite"
-    clauses = json.dumps(row.clauses) if lite else here.ops.adapt_json_value(row.clauses, None)
-    at = here.ops.adapt_datetimefield_value(row.at)
-    values = (row.kind, row.subject, row.actor, str(at) if lite else at, clauses, row.body, row.sequenced)
-    here.validate_no_broken_transaction()
-    with here.wrap_database_errors:  # the driver's own execute: Django's cursor costs more than the insert
+def here() -> BaseDatabaseWrapper:
+    """The connection, to be asked for once: the usual proxy looks its thread's connection up at every word."""
+    return connections[DEFAULT_DB_ALIAS]
+
+
+@lru_cache(maxsize=1024)
+def _lite_clauses(clauses: tuple[str, ...]) -> str:
+    return json.dumps(clauses)  # as Django's JSONField writes it; the sets of clauses are few
+
+
+def _lite_time(stamp: str) -> str:
+    """A time as Django writes it to SQLite, from the one that the body has: no T, no Z, no microseconds that are none."""
+    return f"{stamp[:10]} {stamp[11:26]}".removesuffix(".000000")
+
+
+def add_intake(
+    connection: BaseDatabaseWrapper,
+    *,
+    kind: str,
+    subject: str,
+    actor: str,
+    at: datetime,
+    stamp: str,
+    clauses: Sequence[str],
+    body: bytes,
+) -> Intake:
+    """Insert a new claim; `stamp` is `at` as the body writes it. The row as the ORM would have given it."""
+    lite = connection.vendor == "sqlite"
+    values = (
+        kind, subject, actor, _lite_time(stamp) if lite else at,
+        _lite_clauses(tuple(clauses)) if lite else connection.ops.adapt_json_value(list(clauses), None), body, False,
+    )  # fmt: skip
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors:  # the driver's own execute: Django's cursor costs more than the insert
         if lite:  # RETURNING would cost as much as the insert once more
-            row.pk = here.connection.execute(INTAKE_LITE, values).lastrowid
+            pk = connection.connection.execute(INTAKE_LITE, values).lastrowid
         else:
-            row.pk = here.connection.execute(INTAKE, values).fetchone()[0]
-    row._state.adding, row._state.db = False, here.alias  # noqa: SLF001 - as `save` would leave it
+            pk = connection.connection.execute(INTAKE, values).fetchone()[0]
+    return _made(connection.alias, pk, kind, subject, actor, at, list(clauses), body)
+
+
+def _made(
+    alias: str, pk: int, kind: str, subject: str, actor: str, at: datetime, clauses: list[str], body: bytes
+) -> Intake:
+    """What `Intake.from_db` makes, without its walk over the fields, which costs as much as the insert."""
+    row = Intake.__new__(Intake)
+    state = row._state = ModelState()  # noqa: SLF001
+    state.adding, state.db = False, alias
+    row.id, row.kind, row.subject, row.actor, row.at = pk, kind, subject, actor, at
+    row.clauses, row.body, row.sequenced = clauses, body, False
     return row
 
 
 def waiting(most: int) -> list[tuple[int, bytes]]:
     """The oldest claims without a number: their row id and what is hashed."""
-    rows = Intake.objects.filter(sequenced=False).order_by("id").values_list("id", "body")[:most]
-    return [(pk, bytes(body)) for pk, body in rows]
+    with here().cursor() as cursor:
+        cursor.execute(WAITING, [most])
+        return [(pk, bytes(body)) for pk, body in cursor.fetchall()]
 
 
 def number(entries: Sequence[tuple[int, int, bytes]]) -> None:
-    """Insert (number, intake id, leaf hash) and mark exactly those claims, so that one committed meanwhile still waits."""
-    with connection.cursor() as cursor:
+    """Insert (number, intake id, leaf hash), the numbers one after the other, and mark exactly those claims."""
+    if not entries:
+        return
+    with here().cursor() as cursor:
         cursor.executemany(ENTRY, entries)
-    for start in range(0, len(entries), AT_ONCE):
-        ids = [pk for _seq, pk, _leaf in entries[start : start + AT_ONCE]]
-        Intake.objects.filter(pk__in=ids).update(sequenced=True)
+        cursor.execute(MARK, [True, entries[0][0]])

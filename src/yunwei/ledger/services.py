@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -40,11 +41,14 @@ LOCK = 0x79756E776569
 GENESIS = "0" * 64
 
 
+@lru_cache(maxsize=64)  # what one act records, it records at one moment
 def stamp(at: datetime) -> str:
     """A time as entries and heads write it: UTC, microseconds, Z. Raises LedgerError for a naive time."""
-    if at.tzinfo is None:
-        raise LedgerError(_("时间必须带时区"), where=str(at))
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    if at.tzinfo is not UTC:
+        if at.tzinfo is None:
+            raise LedgerError(_("时间必须带时区"), where=str(at))
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def record(
@@ -61,24 +65,26 @@ def record(
 
     Raises LedgerError outside of a transaction, CanonicalError for data that has no canonical JSON form.
     """
-    if not connection.in_atomic_block:
+    here = rows.here()
+    if not here.in_atomic_block:
         raise LedgerError(_("台账只能在事务中登记"), where=kind, hint="transaction.atomic()")
     if not kind or not subject or not actor:
         raise LedgerError(_("台账登记缺少类别、对象或经办人"), where=kind or subject)
+    moment = stamp(at)
     body = canonical(
         {
             "v": 1,
             "kind": kind,
             "subject": subject,
             "actor": actor,
-            "at": stamp(at),
+            "at": moment,
             "clauses": list(clauses),
             "data": data,
             "artifacts": [{"commitment": a.commitment, "media_type": a.media_type, "size": a.size} for a in artifacts],
         }
     )
     intake = rows.add_intake(
-        Intake(kind=kind, subject=subject, actor=actor, at=at, clauses=list(clauses), body=body, sequenced=False)
+        here, kind=kind, subject=subject, actor=actor, at=at, stamp=moment, clauses=clauses, body=body
     )
     if artifacts:
         Mention.objects.bulk_create(Mention(artifact=a, intake=intake) for a in artifacts)
