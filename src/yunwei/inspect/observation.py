@@ -32,7 +32,7 @@ FAULTS = frozenset({State.WARNING, State.CRITICAL})
 EVALUATED = frozenset({State.OK, State.WARNING, State.CRITICAL})
 
 
-class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
+class Observation(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One reading of one component.
 
     `component` is a stable path inside the asset ("fan/1", "port/GigabitEthernet0/0/1", "psu/PS2"); `kind` is the
@@ -54,7 +54,7 @@ class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: str = ""
 
 
-class Part(msgspec.Struct, frozen=True, omit_defaults=True):
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One entry of the parts inventory (部件), compared from sweep to sweep."""
 
     component: str

@@ -62,6 +62,10 @@ class EndlessTable(Table):
         row = self.base.after(oid)
         return row + ROWS * sum(at <= row - 1 for at, _column, _first in self.gaps)
 
+    def varbind(self, row: int) -> bytes:
+        """The varbind of a row, made when it is asked for."""
+        return ber.encode_varbind(self.oids[row], self.values[row])
+
     def missing(self, oid: bytes) -> bytes:
         """As the base table: the invented rows are only found by walking."""
         return self.base.missing(oid)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from functools import cache
 from http import HTTPStatus
 from typing import Protocol
 
@@ -66,20 +67,25 @@ def parse(buffer: bytearray) -> Request | None:
     return Request(parts[0], parts[1], headers, body)
 
 
+@cache
+def _opening(status: int, close: bool) -> str:
+    """The lines that every answer of this status begins with."""
+    lines = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        "OData-Version: 4.0",
+        "Content-Type: application/json",
+        "Connection: close" if close else "Connection: keep-alive",
+    )
+    return "\r\n".join(lines)
+
+
 def head(response: Response, *, close: bool = False) -> bytes:
     """Status line and headers."""
     length = (
         "Transfer-Encoding: chunked" if response.conduct == "endless_body" else f"Content-Length: {len(response.body)}"
     )
-    lines = [
-        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
-        "OData-Version: 4.0",
-        "Content-Type: application/json",
-        "Connection: close" if close else "Connection: keep-alive",
-        length,
-        *(f"{name}: {value}" for name, value in response.headers),
-    ]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    more = "".join([f"\r\n{name}: {value}" for name, value in response.headers])
+    return f"{_opening(response.status, close)}\r\n{length}{more}\r\n\r\n".encode("latin-1")
 
 
 class Connection(asyncio.Protocol):
@@ -90,16 +96,25 @@ class Connection(asyncio.Protocol):
         self._on_close = on_close
         self._buffer = bytearray()
         self._busy = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None  # the answer that is due
+        self._watch: asyncio.TimerHandle | None = (
+            None  # one for the connection's life: a new one a request would cost more
+        )
+        self._heard = 0.0
         self._writable = True
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
-        self._wait(IDLE_S, self.drop)
+        self._heard = self._loop.time()
+        self._watch = self._loop.call_later(IDLE_S, self._idle)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._stop_timer()
+        for timer in (self._timer, self._watch):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._watch = None
         self.transport = None
         self._on_close(self)
 
@@ -109,6 +124,14 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable = True
 
+    def _idle(self) -> None:
+        """Drop the connection when nothing was heard for so long; a request that is lost on the way is heard of no more."""
+        left = self._heard + IDLE_S - self._loop.time()
+        if left > 0 or self._timer is not None:
+            self._watch = self._loop.call_later(max(left, 1.0), self._idle)
+        else:
+            self.drop()
+
     def drop(self) -> None:
         """End the connection at once."""
         if self.transport is not None:
@@ -116,6 +139,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
+        self._heard = self._loop.time()
         if not self._busy:
             self._next()
 
@@ -126,27 +150,20 @@ class Connection(asyncio.Protocol):
             self.drop()
             return
         if request is None:
-            self._wait(IDLE_S, self.drop)
             return
         self._busy = True
         if self._device.lost():
-            self._wait(IDLE_S, self.drop)  # the request went missing: the client waits in vain
-            return
+            return  # the request went missing: the client waits in vain
         self._wait(self._device.delay_s(), self._answer, request)
 
     def _wait(self, seconds: float, then: Callable[..., None], *arguments: object) -> None:
-        self._stop_timer()
         if seconds <= 0:
             then(*arguments)
         else:
-            self._timer = asyncio.get_running_loop().call_later(seconds, then, *arguments)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+            self._timer = self._loop.call_later(seconds, then, *arguments)
 
     def _answer(self, request: Request) -> None:
+        self._timer = None
         if self.transport is None:
             return
         response = self._device.respond(request)

@@ -33,7 +33,7 @@ _END = b"\x82\x00"
 class Table:
     """Varbinds sorted by OID, encoded once; shared by any number of agents; never changed after `build`."""
 
-    __slots__ = ("keys", "oids", "rows", "values")
+    __slots__ = ("encoded", "keys", "oids", "rows", "values")
 
     def __init__(self, oids: list[bytes], values: list[bytes]) -> None:
         """`oids` (BER content) in lexicographic order without duplicates, `values` complete value elements."""
@@ -41,6 +41,7 @@ class Table:
         self.values = values
         self.keys = [ber.oid_key(oid) for oid in oids]
         self.rows = {oid: row for row, oid in enumerate(oids)}
+        self.encoded = [ber.encode_varbind(oid, value) for oid, value in zip(oids, values, strict=True)]
 
     @classmethod
     def build(cls, records: Iterable[tuple[str, int, bytes]]) -> Self:
@@ -58,6 +59,10 @@ class Table:
         """The complete value element stored for an OID."""
         row = self.rows.get(ber.oid_content(text))
         return None if row is None else self.values[row]
+
+    def varbind(self, row: int) -> bytes:
+        """The varbind of a row as it stands in the table."""
+        return self.encoded[row]
 
     def after(self, oid: bytes) -> int:
         """The row of the first OID lexicographically after `oid`; len(self) if there is none."""
@@ -154,10 +159,11 @@ def _with_status(pdu: Pdu, status: int, at: int, room: int) -> bytes:
 def _row(agent: Agent, row: int) -> bytes:
     """The varbind of a row, with the override's value if there is one."""
     table = agent.table
-    oid, value = table.oids[row], table.values[row]
     if agent.override is not None:
-        value = agent.override(oid, value) or value
-    return ber.encode_varbind(oid, value)
+        oid = table.oids[row]
+        if changed := agent.override(oid, table.values[row]):
+            return ber.encode_varbind(oid, changed)
+    return table.varbind(row)
 
 
 def _get(agent: Agent, oid: bytes) -> bytes:
