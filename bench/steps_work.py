@@ -59,7 +59,6 @@ class Asked:
         from django.db import connection, transaction
 
         from yunwei.runs import services
-        from yunwei.runs.models import Run
 
         self.turn += 1
         ids = [f"bench:{self.turn}:{n}:1" for n in range(count)]
@@ -67,13 +66,23 @@ class Asked:
         with transaction.atomic():
             for run in ids:
                 services.submit(run, NAME, {}, {}, {"why": "bench"}, now=datetime.now(UTC))
-        while Run.objects.filter(pk__in=ids, ended_at__isnull=True).exists():
+        while self._unended():
             time.sleep(LOOK_S)
         wall = time.perf_counter() - start
         cpu = time.process_time() - cpu
         results = self._results(ids)
         connection.close()
         return {"wall_s": wall, "cpu_s": cpu, "results": results}
+
+    def _unended(self) -> bool:
+        """Whether a run of this turn goes on; by hand, as the other side's look is at a file and no statement to build."""
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM runs_run WHERE ended_at IS NULL AND id LIKE %s LIMIT 1", [f"bench:{self.turn}:%"]
+            )
+            return cursor.fetchone() is not None
 
     def _results(self, ids: list[str]) -> dict[str, Any]:
         """By job what the engine keeps as the last step's result, and that the run is done."""

@@ -60,7 +60,7 @@ class Site:
             run_id, procedure, {"assets": self.codes, **scope}, {"budget_s": 8, **(terms or {})},
             {"clauses": ["2.1"]}, now=now,
         )  # fmt: skip
-        InlineEngine(self.clock).submit(run_id)
+        InlineEngine(self.clock).submit([run_id])
         run.refresh_from_db()
         assert run.state == "done", run.error
         return run

@@ -59,7 +59,7 @@ def test_a_trap_makes_one_look_and_the_look_finds_the_fault(site: Site, device: 
     run = notices.heard(note, sender, {}, now=site.clock.now())
     assert run is not None
     assert notices.heard(note, sender, {}, now=site.clock.now()) is None, "one look a minute"
-    InlineEngine(site.clock).submit(run.id)
+    InlineEngine(site.clock).submit([run.id])
     run.refresh_from_db()
     assert run.outcome is not None
     assert run.outcome["coverage"]["agreed"] == 1

@@ -236,7 +236,7 @@ def test_an_empty_scope_is_refused(site: Site):
     from yunwei.runs.inline import InlineEngine
 
     run = runs.submit("look:x:2026-03-02:1", "hardware.inspect", {"assets": []}, {}, {}, now=site.clock.now())
-    InlineEngine(site.clock).submit(run.id)
+    InlineEngine(site.clock).submit([run.id])
     run.refresh_from_db()
     assert run.state == "failed"
 

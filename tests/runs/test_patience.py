@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -97,8 +98,8 @@ class Engine:
     def __init__(self, known: dict[str, bool]) -> None:
         self._known, self.submitted = known, list[str]()
 
-    def submit(self, run_id: str) -> None:
-        self.submitted.append(run_id)
+    def submit(self, run_ids: Sequence[str]) -> None:
+        self.submitted.extend(run_ids)
 
     def known(self, run_ids: list[str]) -> dict[str, bool]:
         return {run_id: self._known[run_id] for run_id in run_ids if run_id in self._known}

@@ -12,6 +12,7 @@ from yunwei.assets.models import Asset
 from yunwei.desk import book
 from yunwei.desk.models import Ticket, TicketKind, TicketState
 from yunwei.inspect.models import Finding, Origin, Severity
+from yunwei.inspect.services import looks
 from yunwei.runs.services import RunEvent
 
 #: what 甲方 or a department found is a fault that was reported; what 乙方 finds by itself is a defect it owes notice of
@@ -41,7 +42,7 @@ class Fault:
 
 def on_run(event: RunEvent) -> None:
     """Open, update and quiet tickets by what a finished run found. Registered after inspect and duties (order 30)."""
-    if event.kind != "finished":
+    if event.kind != "finished" or not looks(event.run):
         return
     seen = Finding.objects.filter(last_run=event.run.id, closed_at__isnull=True).select_related("asset")
     for fault in faults(seen.order_by("asset_id", "component", "id")):

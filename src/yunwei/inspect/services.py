@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from yunwei.assets import identity
-from yunwei.assets.models import Asset, Zone
+from yunwei.assets.models import Asset, Endpoint, Zone
 from yunwei.gm import sm2
 from yunwei.inspect import findings, identities, judging, keys, parts
 from yunwei.inspect.collect.job import KIND_RESULT, JobError, contents, read_result, signer_of
@@ -40,11 +40,12 @@ def on_run(event: RunEvent) -> None:
     """The observer of runs: only looks at assets are ours."""
     if event.kind == "result" and _is_result(event.payload):
         _take(event)
-    elif event.kind == "finished" and _looks(event.run):
+    elif event.kind == "finished" and looks(event.run):
         settle(event.run, now=event.now)
 
 
-def _looks(run: Run) -> bool:
+def looks(run: Run) -> bool:
+    """Whether a run looks at assets: only such a run opens and closes findings."""
     return "assets" in run.scope and procedure(run.procedure).owes == "look"
 
 
@@ -66,13 +67,16 @@ def _take(event: RunEvent) -> None:
         if not device.control and device.asset in wanted:
             by_code.setdefault(device.asset, []).append(device)
     # a collector speaks for its own zone: the other zone's assets are none of its business, whoever comes first
-    assets = {a.code: a for start in range(0, len(by_code), BATCH)
-              for a in Asset.objects.filter(code__in=list(by_code)[start : start + BATCH], zone__code=result.zone)
-              .prefetch_related("endpoints")}  # fmt: skip
+    assets = {
+        a.code: a
+        for start in range(0, len(by_code), BATCH)
+        for a in Asset.objects.filter(code__in=list(by_code)[start : start + BATCH], zone__code=result.zone)
+    }
+    ids = [asset.pk for asset in assets.values()]
+    protocols, taken = _protocols(ids), _taken(event.run.id, ids)
     for code, asset in assets.items():
-        by_code[code] += _left_out(asset, by_code[code], event)
-    taken = set(DeviceSweep.objects.filter(run_id=event.run.id).values_list("asset__code", flat=True))
-    todo = [(asset, by_code[code]) for code, asset in assets.items() if code not in taken]
+        by_code[code] += _left_out(asset, protocols.get(asset.pk, ()), by_code[code], event)
+    todo = [(asset, by_code[code]) for code, asset in assets.items() if asset.pk not in taken]
     fired = judging.controls(result.devices)
     _store(event, todo, fired)
     told = dict((event.run.outcome or {}).get("control", {}))
@@ -83,11 +87,32 @@ def _take(event: RunEvent) -> None:
     event.run.save(update_fields=["outcome"])
 
 
-def _left_out(asset: Asset, results: Sequence[DeviceResult], event: RunEvent) -> list[DeviceResult]:
+def _protocols(ids: Sequence[int]) -> dict[int, list[str]]:
+    """By which protocols each asset is to be seen."""
+    out: dict[int, list[str]] = {}
+    for start in range(0, len(ids), BATCH):
+        found = Endpoint.objects.filter(asset_id__in=ids[start : start + BATCH]).order_by("asset_id", "protocol")
+        for asset_id, protocol in found.values_list("asset_id", "protocol"):
+            out.setdefault(asset_id, []).append(protocol)
+    return out
+
+
+def _taken(run_id: str, ids: Sequence[int]) -> set[int]:
+    """Those of some assets that another part of this run has told of."""
+    out: set[int] = set()
+    for start in range(0, len(ids), BATCH):
+        rows = DeviceSweep.objects.filter(run_id=run_id, asset_id__in=ids[start : start + BATCH])
+        out.update(rows.values_list("asset_id", flat=True))
+    return out
+
+
+def _left_out(
+    asset: Asset, protocols: Sequence[str], results: Sequence[DeviceResult], event: RunEvent
+) -> list[DeviceResult]:
     """One empty result for each endpoint of an asset that the collector said nothing about: an asset is seen whole only
     by all its protocols, so a result that leaves one out does not make it look whole."""
     told = {result.protocol for result in results}
-    silent = [endpoint.protocol for endpoint in asset.endpoints.all() if endpoint.protocol not in told]
+    silent = [protocol for protocol in protocols if protocol not in told]
     gone = [p for p in event.run.terms.get("unreachable", {}).get(asset.code, ()) if p not in {*told, *silent}]
     return [
         *(DeviceResult(asset.code, protocol, event.now, event.now, problem=Reason.COLLECTOR_SILENT,

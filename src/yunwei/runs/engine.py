@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from yunwei.kernel.errors import YunweiError
@@ -14,8 +15,8 @@ class EngineError(YunweiError):
 class Engine(Protocol):
     """Runs procedures durably. Submitting an id twice is a no-op."""
 
-    def submit(self, run_id: str) -> None:
-        """Start the run of that id on some worker, unless it was submitted before."""
+    def submit(self, run_ids: Sequence[str]) -> None:
+        """Start the runs of these ids on some worker, except those that were submitted before."""
         ...
 
     def known(self, run_ids: list[str]) -> dict[str, bool]:

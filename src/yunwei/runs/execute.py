@@ -17,13 +17,16 @@ from yunwei.runs.procedure import StepContext, procedure
 
 log = logging.getLogger(__name__)
 JSON = Any
+#: the runs that this process has opened and works on, as submitted: scope, terms and cause never change
+_open: dict[str, Run] = {}
 
 
 def context(
     run_id: str, results: Mapping[str, JSON], clock: Clock, *, chunk: JSON = None, chunk_index: int = 0
 ) -> StepContext:
-    """What a step of that run is told, read anew from the database."""
-    run = Run.objects.get(pk=run_id)
+    """What a step of that run is told. Nothing of it changes after the submission, so a run that is open in this process is
+    not read again for each step."""
+    run = _open.get(run_id) or Run.objects.get(pk=run_id)
     return StepContext(
         run_id=run.id,
         procedure=run.procedure,
@@ -41,7 +44,15 @@ def context(
 def open_run(run_id: str, clock: Clock) -> str:
     """Mark the run as running; returns its procedure's name, or "" when it has ended already."""
     run = services.start(run_id, now=clock.now())
-    return run.procedure if run.ended_at is None else ""
+    if run.ended_at is not None:
+        return ""
+    _open[run_id] = run
+    return run.procedure
+
+
+def forget(run_id: str) -> None:
+    """The run is not worked on here any more."""
+    _open.pop(run_id, None)
 
 
 @patient

@@ -31,7 +31,14 @@ class InlineEngine:
         self._slots = slots
         self._pool = ThreadPoolExecutor(slots, "chunk") if slots > 1 else None  # its threads keep their connections
 
-    def submit(self, run_id: str) -> None:
+    def submit(self, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            try:
+                self._run(run_id)
+            finally:
+                execute.forget(run_id)
+
+    def _run(self, run_id: str) -> None:
         name = execute.open_run(run_id, self._clock)
         if not name:
             return

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class RunState(models.TextChoices):
-    """Where a run stands; `services.TRANSITIONS` says which changes are allowed."""
+    """Where a run stands: from submitted to running to one of the ends, which the statements of `rows` hold; no way back."""
 
     SUBMITTED = "submitted", _("已提交")
     RUNNING = "running", _("进行中")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 from yunwei.ledger import services as ledger
 from yunwei.ledger.models import Intake
-from yunwei.runs import engine
+from yunwei.runs import engine, rows
 from yunwei.runs.models import Run, RunResult, RunState, Worker
 from yunwei.runs.procedure import procedure as find_procedure
 from yunwei.runs.turns import turn
@@ -28,14 +29,6 @@ class RunError(YunweiError):
 
 #: why a run failed that never got to its end
 PUT_DOWN = "运行在执行引擎中已经终止，没有写下结果"
-#: guarded transitions of a run
-TRANSITIONS: Mapping[str, frozenset[str]] = {
-    RunState.SUBMITTED: frozenset({RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
-    RunState.RUNNING: frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED}),
-    RunState.DONE: frozenset(),
-    RunState.FAILED: frozenset(),
-    RunState.CANCELLED: frozenset(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +50,9 @@ class RunEvent:
 
 Observer = Callable[[RunEvent], None]
 _observers: list[tuple[int, str, Observer]] = []
+_here = threading.local()
+#: what is being handed over is not lost: the reconciler waits a moment (again by the same thread where runs run inline)
+_handing = threading.RLock()
 
 
 def observe(order: int, fn: Observer) -> None:
@@ -86,33 +82,41 @@ def submit(
     Safe to call again: the row decides. When the process dies between commit and hand-over, `reconcile` hands it over.
     """
     find_procedure(procedure)
-    with transaction.atomic():
-        run, created = Run.objects.get_or_create(
-            id=run_id,
-            defaults={
-                "procedure": procedure,
-                "scope": dict(scope),
-                "terms": dict(terms),
-                "cause": dict(cause),
-                "submitted_at": now,
-            },
+    run = Run(
+        id=run_id, procedure=procedure, scope=dict(scope), terms=dict(terms), cause=dict(cause), submitted_at=now
+    )
+    with transaction.atomic(savepoint=False):
+        if not rows.add(run):
+            return Run.objects.get(pk=run_id)
+        ledger.record(
+            "runs.run.submitted",
+            run_id,
+            {"procedure": procedure, "scope": run.scope, "terms": run.terms, "cause": run.cause},
+            at=now,
+            actor="system:duties",
+            clauses=tuple(cause.get("clauses", ())),
         )
-        if created:
-            ledger.record(
-                "runs.run.submitted",
-                run_id,
-                {"procedure": procedure, "scope": dict(scope), "terms": dict(terms), "cause": dict(cause)},
-                at=now,
-                actor="system:duties",
-                clauses=tuple(cause.get("clauses", ())),
-            )
-            transaction.on_commit(lambda: _hand_over(run_id))
+        _submitted().append(run_id)
+        transaction.on_commit(_hand_over)
     return run
 
 
-def _hand_over(run_id: str) -> None:
-    if (current := engine.current()) is not None:
-        current.submit(run_id)
+def _submitted() -> list[str]:
+    """What this thread has submitted in its transaction (or in one that was rolled back)."""
+    ids: list[str] = _here.__dict__.setdefault("submitted", [])
+    return ids
+
+
+def _hand_over() -> None:
+    """All of a transaction's runs at once, in the order of their submission: the first hook takes them all."""
+    ids, _here.submitted = _submitted(), []
+    if (current := engine.current()) is None or not ids:
+        return
+    with _handing:
+        if len(ids) > 1:  # some may be of a transaction or savepoint that was rolled back
+            kept = set(Run.objects.filter(pk__in=ids).values_list("id", flat=True))
+            ids = [run_id for run_id in ids if run_id in kept]
+        current.submit(ids)
 
 
 def reconcile(now: datetime | None = None) -> int:
@@ -124,13 +128,14 @@ def reconcile(now: datetime | None = None) -> int:
     current = engine.current()
     if current is None:
         return 0
-    waiting = list(
-        Run.objects.filter(state__in=(RunState.SUBMITTED, RunState.RUNNING)).values_list("id", flat=True)[:1000]
-    )
-    known = current.known(waiting) if waiting else {}
-    lost = [run_id for run_id in waiting if run_id not in known]
-    for run_id in lost:
-        current.submit(run_id)
+    with _handing:
+        waiting = list(
+            Run.objects.filter(state__in=(RunState.SUBMITTED, RunState.RUNNING)).values_list("id", flat=True)[:1000]
+        )
+        known = current.known(waiting) if waiting else {}
+        lost = [run_id for run_id in waiting if run_id not in known]
+        if lost:
+            current.submit(lost)
     if now is not None:
         for run_id in waiting:
             if known.get(run_id):  # one that ended between the two looks is left as it is
@@ -145,20 +150,15 @@ def _locked(run_id: str) -> Run:
     return run
 
 
-def _move(run: Run, state: RunState) -> None:
-    if state not in TRANSITIONS[run.state]:
-        raise RunError(f"运行已是“{run.get_state_display()}”，不能变为“{state.label}”", where=run.id)
-    run.state = state
-
-
 def start(run_id: str, *, now: datetime) -> Run:
     """Mark a run as running; a second call (the step ran again after a crash) changes nothing."""
-    with transaction.atomic():
-        run = _locked(run_id)
-        if run.state == RunState.SUBMITTED:
-            _move(run, RunState.RUNNING)
-            run.started_at = now
-            run.save(update_fields=["state", "started_at"])
+    return rows.open_(run_id, now) or _known(run_id)
+
+
+def _known(run_id: str) -> Run:
+    run = Run.objects.filter(pk=run_id).first()
+    if run is None:
+        raise RunError(_("没有这次运行"), where=run_id)
     return run
 
 
@@ -208,15 +208,10 @@ def take_in(run_id: str, part: str, payload: bytes, *, collector: str, now: date
 def finish(run_id: str, *, now: datetime, error: str = "", cancelled: bool = False) -> Run:
     """End a run: done, failed (`error` says why) or cancelled; observers give the verdict and settle the occurrence."""
     with turn(), transaction.atomic():
-        run = _locked(run_id)
-        if run.state not in (RunState.SUBMITTED, RunState.RUNNING):
-            return run
-        if run.state == RunState.SUBMITTED and not (error or cancelled):
-            _move(run, RunState.RUNNING)
-        _move(run, RunState.CANCELLED if cancelled else RunState.FAILED if error else RunState.DONE)
-        run.ended_at = now
-        run.error = error
-        run.save(update_fields=["state", "ended_at", "error"])
+        state = RunState.CANCELLED if cancelled else RunState.FAILED if error else RunState.DONE
+        run = rows.close(run_id, state, now, error)
+        if run is None:
+            return _known(run_id)
         evidence = ledger.record(
             f"runs.run.{run.state}",
             run_id,

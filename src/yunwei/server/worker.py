@@ -128,8 +128,10 @@ def tick(executor: str, now: datetime) -> None:
     sessions whose browser never came back are ended."""
     from yunwei.accounts import sessions
     from yunwei.duties import services as duties
+    from yunwei.runs import lent
     from yunwei.runs import services as runs
 
+    lent.sweep()
     runs.worker_seen(executor, now)
     duties.tick(now)
     runs.reconcile(now)
