@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import facts, registry, report
-from bench.model import MissingPeer, Row
+from scripts.registry import Entry, Registry, listed
 
+import bench.rows
+from bench import facts, report
+from bench.model import MissingPeer, Row, RowFunction
+
+ROWS: Registry[RowFunction] = Registry(bench.rows, "ROWS", "row")
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
-def run(entry: registry.Entry, *, quick: bool) -> Row:
+def run(entry: Entry[RowFunction], *, quick: bool) -> Row:
     """One row, whatever happens in it: a row that cannot be measured is void, and the others still run."""
     load, start = facts.load(), time.monotonic()
     try:
@@ -38,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder of benchmarks.md and .json; docs/ when all rows run")
     asked = parser.parse_args(arguments)
     try:
-        entries = registry.chosen(asked.rows)
+        entries = ROWS.chosen(asked.rows)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     if asked.list:
-        sys.stdout.writelines(f"{entry.name}\t{entry.title}\n" for entry in entries)
+        sys.stdout.write(listed(entries))
         return 0
     machine = facts.facts()
     say(", ".join(f"{name} {value}" for name, value in machine.items()))

@@ -9,14 +9,17 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from chaos import registry
-from chaos.model import Ask, NotHere, Outcome
+from scripts.registry import Entry, Registry, listed
 
+import chaos.scenarios
+from chaos.model import Ask, NotHere, Outcome, Scenario
+
+SCENARIOS: Registry[Scenario] = Registry(chaos.scenarios, "SCENARIOS", "scenario")
 #: failures of one scenario that are printed; the rest are counted
 SHOWN = 20
 
 
-def run(entry: registry.Entry, ask: Ask) -> Outcome:
+def run(entry: Entry[Scenario], ask: Ask) -> Outcome:
     """One scenario, whatever happens in it: one that breaks off has not passed, and the others still run."""
     start = time.monotonic()
     try:
@@ -65,12 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="the names of the scenarios")
     asked = parser.parse_args(arguments)
     try:
-        entries = registry.chosen(asked.scenarios)
+        entries = SCENARIOS.chosen(asked.scenarios)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     if asked.list:
-        sys.stdout.writelines(f"{entry.name}\t{entry.title}\n" for entry in entries)
+        sys.stdout.write(listed(entries))
         return 0
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
     ask = Ask(seed, asked.quick, asked.points, say)

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 RUN_S = 60.0
 #: seconds between two looks for runs that no engine has, as at a worker's ticks
 RECONCILE_S = 1.0
+#: seconds between two looks at the engine's queues: more often, and half of the processor's time goes into looking
+POLL_S = 0.05
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -322,11 +324,11 @@ class Worker:
         from yunwei.runs import dbos_engine
         from yunwei.server import instance
 
-        dbos_engine.POLL_S = 0.02
+        dbos_engine.POLL_S = POLL_S
         self._url, self._clock = instance.engine_url(), clock
         self._embedded = not home.server
         self.name = "solo" if self._embedded else f"chaos-{os.getpid()}"
-        self.engine = dbos_engine.DbosEngine(self._url, executor_id=self.name, clock=clock, polling=0.02)
+        self.engine = dbos_engine.DbosEngine(self._url, executor_id=self.name, clock=clock, polling=POLL_S)
         self._takeover: Any = None
 
     def __enter__(self) -> Worker:
