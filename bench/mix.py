@@ -10,7 +10,7 @@ import os
 import random
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,11 +162,18 @@ def mix(count: int, *, latency_ms: float = LATENCY_MS, small: bool = False) -> I
         try:
             for farm in farms.values():
                 farm.start()
-                os.setpriority(os.PRIO_PROCESS, farm.pid, FARM_NICE)
+                _put_back(farm.pid)
             yield Mix(farms, dict(zip(codes, models, strict=True)), where, dead, {}, {})
         finally:
             for farm in farms.values():
                 farm.stop()
+
+
+def _put_back(pid: int) -> None:
+    """Let a farm stand back, and its session, which outranks nice where the kernel groups by session."""
+    os.setpriority(os.PRIO_PROCESS, pid, FARM_NICE)
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(FARM_NICE))
 
 
 def _samples(folder: Path) -> None:

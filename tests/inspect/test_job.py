@@ -121,7 +121,12 @@ def test_a_job_is_carried_to_a_collector_without_a_database_and_its_result_back(
     run = runs.submit("look:C2.1:2026-03-03:1", "hardware.inspect", {"assets": site.codes}, {}, {}, now=now)
     runs.start(run.id, now=now)
     (share,) = jobs.chunks(site.codes)
-    data = jobs.export(run.id, share["part"], share["zone"], share["assets"], {}, deep=False, now=now)
+    terms = {"baseline": site.codes, "budget_s": 20}
+    data = jobs.export(run.id, share["part"], share["zone"], share["assets"], terms, deep=False, now=now)
+    told = json.loads(zlib.decompress(base64.b64decode(json.loads(data)["body"])))
+    assert told["terms"] == {
+        "budget_s": 20
+    }  # the register's whole list is the platform's: a job would carry it 80 times
     secrets = [v for d in DEVICES.values() for k, v in d.credential().items() if k in ("community", "password")]
     assert not [s for s in secrets if s.encode() in zlib.decompress(base64.b64decode(json.loads(data)["body"]))]
 

@@ -156,3 +156,13 @@ def test_who_waits_when_all_stops_is_given_no_result_that_the_stop_cut_short(yar
     assert not given
     with pytest.raises(JobError):
         collectors(yard.job(WELL), "z")
+
+
+def test_a_collector_stands_back_behind_the_pages_with_its_whole_session(yard: Yard):
+    with yard.collectors() as collectors:
+        collectors(yard.job(WELL), "z")
+        (pid,) = collectors.pids()
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+        group = Path(f"/proc/{pid}/autogroup")  # sessions share the cores evenly, however nice who is in them
+        if group.exists() and os.access(group, os.W_OK):
+            assert group.read_text().split()[-1] == "19"

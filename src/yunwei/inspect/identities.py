@@ -6,7 +6,7 @@ say (house, law 2).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from yunwei.assets import identity
@@ -26,7 +26,7 @@ def check(
     """
     # a whole answer that says nothing of who gave it is compared too: silence must not be easier than a name
     told = [(a, result) for a, result in answers if result.problem is None or identity.clean(result.identity)]
-    endpoints = _endpoints([asset.pk for asset, _result in told])
+    endpoints = _endpoints({asset.pk: asset for asset, _result in told})
     pins = identity.pins_of([e.pk for e in endpoints.values()])
     problems: dict[int, Reason] = {}
     for asset, result in told:
@@ -48,10 +48,11 @@ def check(
     return problems
 
 
-def _endpoints(asset_ids: Sequence[int]) -> dict[tuple[int, str], Endpoint]:
+def _endpoints(assets: Mapping[int, Asset]) -> dict[tuple[int, str], Endpoint]:
     out: dict[tuple[int, str], Endpoint] = {}
-    ids = list(dict.fromkeys(asset_ids))
+    ids = list(assets)
     for start in range(0, len(ids), BATCH):
-        for endpoint in Endpoint.objects.filter(asset_id__in=ids[start : start + BATCH]).select_related("asset"):
+        for endpoint in Endpoint.objects.filter(asset_id__in=ids[start : start + BATCH]):
+            endpoint.asset = assets[endpoint.asset_id]
             out[endpoint.asset_id, endpoint.protocol] = endpoint
     return out

@@ -19,8 +19,11 @@ from yunwei.ledger import services as ledger
 JSON = Any
 #: seconds for one device and for one job, unless the plan's terms say otherwise
 BUDGET_S, TOTAL_S = 45.0, 900.0
-#: assets of one job: small enough for progress and for many workers, large enough that controls cost nothing
-CHUNK = 250
+#: assets of one job: small enough for progress, for many workers and for memory (a collector holds the readings of the jobs
+#: under way, 80 KB a switch), large enough that controls and the settling of a share cost little
+CHUNK = 125
+#: terms by which the platform settles a run: lists of the whole register, which no collector needs to know
+PLATFORMS = frozenset({"baseline", "unreachable"})
 #: no share is smaller: below that the controls and the settling of a share cost more than its devices
 LEAST = 25
 
@@ -66,7 +69,8 @@ def build(
         for c in controls.select_related("credential")
     ]
     return Job(
-        id=part, run_id=run_id, zone=zone, issued_at=now, targets=targets, terms=dict(terms),
+        id=part, run_id=run_id, zone=zone, issued_at=now, targets=targets,
+        terms={name: value for name, value in terms.items() if name not in PLATFORMS},
         budget_s=float(terms.get("budget_s", BUDGET_S)), total_budget_s=float(terms.get("total_budget_s", TOTAL_S)),
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from yunwei.kernel import heap
+from yunwei.kernel.background import stand_back
 from yunwei.kernel.clock import Clock
 from yunwei.server import instance
 
@@ -204,7 +205,7 @@ def _collectors(clock: Clock) -> Collectors:
 def main() -> NoReturn:
     """This process as a worker, standing back behind the pages. It ends at once when its work is put down: a step that
     is cut short is done again at the next start, and its thread need not be waited for."""
-    os.nice(NICE)
+    stand_back(NICE)
     work()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -31,10 +31,13 @@ from yunwei.inspect.collect.job import JobError, Keyring, read_job, run_job_asyn
 from yunwei.inspect.collect.sweep import Gates, Limits
 from yunwei.inspect.vendor import shipped
 from yunwei.kernel import heap
+from yunwei.kernel.background import stand_back
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 
 log = logging.getLogger(__name__)
+#: how far a collector stands back: it computes most of the time, and nobody waits for one device
+NICE = 19
 #: seconds a collector may take to end what it does once its input has ended
 GRACE_S = 10.0
 
@@ -269,6 +272,7 @@ def main() -> None:
     """`python -m yunwei.inspect.collect.process KEYS STATE`: nothing that a library prints may get into the pipe."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    stand_back(NICE)
     shipped()
     heap.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
