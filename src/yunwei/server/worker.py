@@ -205,6 +205,7 @@ def _collectors(clock: Clock) -> Collectors:
 def main() -> NoReturn:
     """This process as a worker, standing back behind the pages. It ends at once when its work is put down: a step that
     is cut short is done again at the next start, and its thread need not be waited for."""
+    heap.share()
     stand_back(NICE)
     work()
     sys.stdout.flush()

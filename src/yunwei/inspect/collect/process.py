@@ -272,6 +272,7 @@ def main() -> None:
     """`python -m yunwei.inspect.collect.process KEYS STATE`: nothing that a library prints may get into the pipe."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    heap.share()
     stand_back(NICE)
     shipped()
     heap.settle()
