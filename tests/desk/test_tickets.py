@@ -44,7 +44,7 @@ def run(name: str, now: datetime) -> Run:
     return Run.objects.create(
         id=name,
         procedure="hardware.inspect",
-        scope={},
+        scope={"assets": []},
         terms={},
         cause={},
         state="done",

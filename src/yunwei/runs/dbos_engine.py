@@ -200,7 +200,7 @@ def database_engine(url: str) -> sa.Engine:
         return engine
     keepalive = {"keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 4}
     url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = sa.create_engine(url, pool_size=20, connect_args=keepalive)
+    engine = sa.create_engine(url, pool_size=20, pool_use_lifo=True, connect_args=keepalive)
     sa.event.listen(engine, "checkin", _rests)
     sa.event.listen(engine, "checkout", _lives)
     return engine
