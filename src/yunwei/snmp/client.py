@@ -28,15 +28,16 @@ from yunwei.kernel.i18n import _
 from yunwei.snmp import ber, message
 from yunwei.snmp.columns import ColumnReader, Columns
 from yunwei.snmp.errors import SnmpAuthError, SnmpError, SnmpGarbage, SnmpStatus, SnmpTimeout, SnmpTooBig
-from yunwei.snmp.message import Pdu, value_of
+from yunwei.snmp.message import Pdu, RowReader, value_of
 from yunwei.snmp.security import Community, User, new_id
 from yunwei.snmp.usm import V3, EngineState, V2c
-from yunwei.snmp.values import NO_SUCH_OBJECT, Value
+from yunwei.snmp.values import END_OF_MIB_VIEW, NO_SUCH_OBJECT, Value
 
 __all__ = ["V3", "Columns", "EngineState", "Session", "SnmpClient", "V2c"]
 
 NO_SUCH_NAME = 2
 NAMES_PER_GET = 40
+NAMES_PER_NEXT = 16
 DEAF = 0.05  # seconds a timer may be late before the loop counts as having been busy elsewhere
 RECEIVE_BUFFER = 4 << 20  # asked of the kernel, which may give less: thousands of answers can arrive at once
 
@@ -46,11 +47,12 @@ Endpoint = tuple[str, int]
 class _Waiter:
     """One outstanding question."""
 
-    __slots__ = ("future", "idents", "session", "timer")
+    __slots__ = ("future", "idents", "read", "session", "timer")
 
-    def __init__(self, session: Session, future: asyncio.Future[Pdu | None]) -> None:
+    def __init__(self, session: Session, future: asyncio.Future[Pdu | None], read: RowReader | None) -> None:
         self.session = session
         self.future = future
+        self.read = read
         self.idents: set[int] = set()
         self.timer: asyncio.TimerHandle | None = None
 
@@ -84,7 +86,7 @@ class _Protocol(asyncio.DatagramProtocol):
             return
         waiter.session.bytes_in += len(data)
         try:
-            pdu = waiter.session.security.unwrap(data, waiter.idents)
+            pdu = waiter.session.security.unwrap(data, waiter.idents, waiter.read)
         except SnmpError as error:
             waiter.session.noted = error
             return
@@ -173,18 +175,21 @@ class Session:
         text = _("设备返回错误 {status}").format(status=name)
         raise SnmpStatus(text, status=pdu.status, index=pdu.at, where=self.where)
 
-    async def columns(self, oids: Iterable[str], max_repetitions: int = 25, *, max_rows: int = 100_000) -> Columns:
+    async def columns(
+        self, oids: Iterable[str], max_repetitions: int = 25, *, max_rows: int = 100_000, expected: int = 0
+    ) -> Columns:
         """Columns of one or several tables read together (GETBULK, or GETNEXT when bulk=False).
 
         Raises only if the device gave nothing at all; what breaks later leaves columns incomplete, with `error` set.
-        A column with more than `max_rows` rows is given up as incomplete. See `columns.ColumnReader` for the rules.
+        A column with more than `max_rows` rows is given up as incomplete; of about `expected` rows no more is asked than
+        they need. See `columns.ColumnReader` for the rules.
         """
         before = self.requests, self.bytes_in, self.bytes_out
-        reader = ColumnReader(oids, max_repetitions, bulk=self.bulk, max_rows=max_rows)
+        reader = ColumnReader(oids, max_repetitions, bulk=self.bulk, max_rows=max_rows, expected=expected)
         while (question := reader.ask()) is not None:
             tag, status, at, names = question
             try:
-                pdu = await self._ask(tag, status, at, names)
+                pdu = await self._ask(tag, status, at, names, reader.rows)
             except SnmpError as error:
                 if isinstance(error, SnmpTimeout) and self.answered and reader.fit_one_packet():
                     continue  # it is there, so perhaps only its long answers are lost: once more, shorter
@@ -199,19 +204,39 @@ class Session:
         result.bytes_out = self.bytes_out - before[2]
         return result
 
+    async def without(self, tables: Iterable[Sequence[str]]) -> set[str]:
+        """The columns that the device proves to be empty, by one small question for the first column of each table.
+
+        What follows a table's first column in the device's order leaves no place for anything in between: a table that
+        is not there costs one varbind instead of an answer full of what stands after it. Where the device answers with
+        an error nothing is proven. Raises SnmpError.
+        """
+        columns = [
+            sorted(((ber.oid_content(c), c) for c in table), key=lambda x: ber.oid_key(x[0])) for table in tables
+        ]
+        proven: set[str] = set()
+        for start in range(0, len(columns), NAMES_PER_NEXT):
+            part = columns[start : start + NAMES_PER_NEXT]
+            pdu = await self._ask(message.GETNEXT, 0, 0, [message.null_varbind(table[0][0]) for table in part])
+            if pdu.status or len(pdu.varbinds) != len(part):
+                continue
+            for table, (oid, element) in zip(part, pdu.varbinds, strict=True):
+                proven.update(_before(table, oid, element[0]))
+        return proven
+
     async def walk(self, prefix: str, max_repetitions: int = 25, *, max_rows: int = 100_000) -> Columns:
         """All below one prefix: `columns` with one column, whose indices are the OIDs below the prefix."""
         return await self.columns([prefix], max_repetitions, max_rows=max_rows)
 
     # --- one exchange
 
-    async def _ask(self, tag: int, status: int, at: int, names: Sequence[bytes]) -> Pdu:
+    async def _ask(self, tag: int, status: int, at: int, names: Sequence[bytes], read: RowReader | None = None) -> Pdu:
         """One question (`names` are its varbinds) and its answer; v3 discovers and resynchronises as need be."""
         ident = new_id()
         pdu = message.build_pdu(tag, ident, status, at, names)
         async with self.client.lock(self.endpoint):
             for _round in range(4):  # discovery, time, the answer, and one engine that changed in between
-                reply = await self._exchange(ident, pdu)
+                reply = await self._exchange(ident, pdu, read)
                 if reply.tag == message.REPORT:
                     self._heed(reply)
                     continue
@@ -230,11 +255,11 @@ class Session:
             error.where = self.where
             raise
 
-    async def _exchange(self, ident: int, pdu: bytes) -> Pdu:
+    async def _exchange(self, ident: int, pdu: bytes, read: RowReader | None) -> Pdu:
         """Send, wait, send again; the lock of this endpoint is held."""
         loop = asyncio.get_running_loop()
         transport = await self.client.transport(self.endpoint)
-        waiter = _Waiter(self, loop.create_future())
+        waiter = _Waiter(self, loop.create_future(), read)
         self.client.waiting[self.endpoint] = waiter
         self.noted = None
         try:
@@ -263,6 +288,16 @@ class Session:
         met = isinstance(self.security, User) and self.security.met
         hint = _("设备答了引擎发现，不答请求：请核对加密口令和算法") if met else ""
         raise SnmpTimeout(_("设备没有应答"), where=self.where, hint=hint)
+
+
+def _before(table: Sequence[tuple[bytes, str]], oid: bytes, tag: int) -> list[str]:
+    """The columns (in order) that end before an OID which follows the first one; all of them where nothing follows."""
+    if tag >= NO_SUCH_OBJECT:
+        return [name for _prefix, name in table] if tag == END_OF_MIB_VIEW else []
+    key = ber.oid_key(oid)
+    if key <= ber.oid_key(table[0][0]):
+        return []
+    return [name for prefix, name in table if key > ber.oid_key(prefix) and not oid.startswith(prefix)]
 
 
 class SnmpClient:

@@ -7,19 +7,21 @@
 - a short answer is no end: each column goes on from its own last OID;
 - tooBig, and an empty answer (what some agents send when not even one row fits), halve max-repetitions, then the
   number of columns asked together; only one column at one repetition that still does not fit gives up;
+- where a row was cut off by the end of the packet and whole ones stand before it, the next question begins with that
+  row again: the columns stay in step, which lets whole rows be read at once (`message.read_rows`);
 - an OID that does not increase ends the column as incomplete (agents that run in circles);
 - columns that ended are not asked for again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from yunwei.kernel.i18n import _
 from yunwei.snmp import ber, message
 from yunwei.snmp.errors import SnmpError, SnmpGarbage
-from yunwei.snmp.message import Pdu, Varbind, known_values, value_of
+from yunwei.snmp.message import Pdu, Row, Varbind, known_values, read_rows, value_of
 from yunwei.snmp.values import END_OF_MIB_VIEW, NO_SUCH_OBJECT, Value
 
 
@@ -100,7 +102,23 @@ class _Column:
             last_key = key
         self.key = last_key
         self.last = oid
-        if len(rows) > max_rows:
+        self._bounded(max_rows)
+
+    def take_whole(self, indices: Sequence[bytes], texts: list[str], elements: Sequence[bytes], max_rows: int) -> None:
+        """Take this column of whole rows; the indices are known to follow one another and the last row."""
+        known = known_values
+        try:
+            values = [known.get(element) or value_of(element) for element in elements]
+        except SnmpGarbage:
+            self.take([(self.prefix + index, e) for index, e in zip(indices, elements, strict=True)], max_rows)
+            return  # not reached: the same element is garbage there, after the rows before it were taken
+        self.rows.update(zip(texts, values, strict=True))
+        self.key = _tail(indices[-1])[1]
+        self.last = self.prefix + indices[-1]
+        self._bounded(max_rows)
+
+    def _bounded(self, max_rows: int) -> None:
+        if len(self.rows) > max_rows:
             self.reason = _("超过 {n} 行仍未结束").format(n=max_rows)
 
     def _exception(self, tag: int, oid: bytes) -> None:
@@ -122,16 +140,25 @@ class ColumnReader:
     """The state of one read of several columns."""
 
     def __init__(
-        self, oids: Iterable[str], max_repetitions: int, *, bulk: bool, max_rows: int, width: int = 24
+        self,
+        oids: Iterable[str],
+        max_repetitions: int,
+        *,
+        bulk: bool,
+        max_rows: int,
+        expected: int = 0,
+        width: int = 24,
     ) -> None:
         self.columns = [_Column(name) for name in dict.fromkeys(oids)]
         self.repetitions = max(1, max_repetitions) if bulk else 1
         self.bulk = bulk
         self.max_rows = max_rows
+        self.expected = expected  # rows that the table will probably have, 0 where nobody knows
         self.width = width  # columns asked together
         self.answers = 0
         self.error: SnmpError | None = None
         self._asked: list[_Column] = []
+        self._repetitions = self.repetitions  # of the last question
 
     def ask(self) -> tuple[int, int, int, list[bytes]] | None:
         """(PDU tag, non-repeaters, max-repetitions, varbinds) to send next, or None when there is nothing left."""
@@ -139,29 +166,72 @@ class ColumnReader:
         if not self._asked:
             return None
         names = [message.null_varbind(column.last) for column in self._asked]
-        return (message.GETBULK, 0, self.repetitions, names) if self.bulk else (message.GETNEXT, 0, 0, names)
+        if not self.bulk:
+            return message.GETNEXT, 0, 0, names
+        # what is expected and one more, which proves the end: the rest of the packet would be read for nothing
+        left = self.expected + 1 - min(len(column.rows) for column in self._asked) if self.expected else 0
+        self._repetitions = min(self.repetitions, left) if left > 0 else self.repetitions
+        return message.GETBULK, 0, self._repetitions, names
+
+    def rows(self, data: bytes, pos: int, end: int) -> tuple[list[Row], int]:
+        """The whole rows of an answer to the last `ask`, see `message.RowReader`."""
+        return read_rows(tuple(column.prefix for column in self._asked), data, pos, end)
 
     def take(self, pdu: Pdu) -> None:
         """Take the answer to the last `ask`. Garbage in a value closes its column, not the others."""
         self.answers += 1
-        if pdu.status == message.TOO_BIG or (pdu.status == 0 and not pdu.varbinds):
+        if pdu.status == message.TOO_BIG or (pdu.status == 0 and not pdu.varbinds and not pdu.rows):
             self._shrink(pdu.status)
             return
         if pdu.status:
             self._refused(pdu)
             return
         width = len(self._asked)
-        varbinds = pdu.varbinds[: width * self.repetitions]
+        whole = self._take_rows(pdu.rows[: self._repetitions]) if pdu.rows else 0
+        loose = [(c.prefix + row[0], e) for row in pdu.rows[whole:] for c, e in zip(self._asked, row[1:], strict=True)]
+        varbinds = (loose + pdu.varbinds)[: width * (self._repetitions - whole)]
+        if (
+            whole
+            and len(varbinds) < width
+            and all(
+                oid.startswith(c.prefix) and element[0] < NO_SUCH_OBJECT
+                for c, (oid, element) in zip(self._asked, varbinds, strict=False)
+            )
+        ):
+            return
         for position, column in enumerate(self._asked):
+            if not column.reason:
+                try:
+                    column.take(varbinds[position::width], self.max_rows)
+                except SnmpGarbage as error:
+                    column.reason = error.message
+
+    def _take_rows(self, rows: list[Row]) -> int:
+        """Take whole rows as long as their indices increase; how many they were."""
+        last = max(column.key for column in self._asked)
+        texts: list[str] = []
+        for row in rows:
             try:
-                column.take(varbinds[position::width], self.max_rows)
-            except SnmpGarbage as error:
-                column.reason = error.message
+                text, key = _tails.get(row[0]) or _tail(row[0])
+            except SnmpGarbage:
+                break
+            if key <= last:
+                break
+            texts.append(text)
+            last = key
+        if texts:
+            indices, *columns = zip(*rows[: len(texts)], strict=True)
+            for column, elements in zip(self._asked, columns, strict=True):
+                try:
+                    column.take_whole(indices, texts, elements, self.max_rows)
+                except SnmpGarbage as error:
+                    column.reason = error.message
+        return len(texts)
 
     def _shrink(self, status: int) -> None:
         """Ask for less next time; when nothing is left to take away, the column's value does not fit a message."""
-        if self.repetitions > 1:
-            self.repetitions //= 2
+        if self._repetitions > 1:
+            self.repetitions = self._repetitions // 2
         elif len(self._asked) > 1:
             self.width = len(self._asked) // 2
         else:
@@ -172,7 +242,7 @@ class ColumnReader:
         """An error-status: the column that error-index names is closed; without a name, narrow down to find it."""
         name = message.STATUS_NAMES[pdu.status] if 0 <= pdu.status < len(message.STATUS_NAMES) else str(pdu.status)
         text = _("设备返回错误 {status}").format(status=name)
-        if len(self._asked) == 1 and self.repetitions > 1:
+        if len(self._asked) == 1 and self._repetitions > 1:
             self.repetitions = 1  # the refusal may be of a later row than the next
         elif 1 <= pdu.at <= len(self._asked):
             self._asked[pdu.at - 1].reason = text
@@ -187,7 +257,7 @@ class ColumnReader:
         About 40 varbinds of a poll fit 1472 bytes.
         """
         fitting = max(1, 40 // max(1, len(self._asked)))
-        smaller = fitting < self.repetitions
+        smaller = fitting < self._repetitions
         self.repetitions = min(self.repetitions, fitting)
         return smaller
 

@@ -7,7 +7,9 @@ which remembers short values: states, flags and small numbers repeat endlessly b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from yunwei.snmp import ber
@@ -43,16 +45,24 @@ MIN_ID = 1 << 24  # ids keep a fixed width of 4 bytes
 MAX_ID = (1 << 31) - 1
 
 Varbind = tuple[bytes, bytes]
+#: a row of a table: the index below its columns, then the complete value element of each column
+Row = tuple[bytes, ...]
+#: what reads whole rows at the beginning of data[pos:end]: the rows, and the position after them
+RowReader = Callable[[bytes, int, int], tuple[list[Row], int]]
 
 
 class Pdu(NamedTuple):
-    """A PDU; for GETBULK `status` is non-repeaters and `at` max-repetitions; else `at` is error-index (RFC 3416 §3)."""
+    """A PDU; for GETBULK `status` is non-repeaters and `at` max-repetitions; else `at` is error-index (RFC 3416 §3).
+
+    Where rows were asked for, `rows` are those at the beginning and `varbinds` what is left after them.
+    """
 
     tag: int
     request_id: int
     status: int
     at: int
     varbinds: list[Varbind]
+    rows: list[Row] = []  # noqa: RUF012 - never changed
 
 
 class V2cMessage(NamedTuple):
@@ -103,14 +113,17 @@ def build_pdu(tag: int, request_id: int, status: int, index: int, varbinds: Iter
     return ber.tlv(tag, head + ber.tlv(SEQUENCE, b"".join(varbinds)))
 
 
-def parse_pdu(data: bytes, tag: int, start: int, stop: int) -> Pdu:
-    """The PDU whose content is data[start:stop]."""
+def parse_pdu(data: bytes, tag: int, start: int, stop: int, read: RowReader | None = None) -> Pdu:
+    """The PDU whose content is data[start:stop]; `read` takes what rows it can from the varbinds."""
     request_id, pos = ber.read_int(data, start, stop, "request-id")
     status, pos = ber.read_int(data, pos, stop, "error-status")
     index, pos = ber.read_int(data, pos, stop, "error-index")
     first, last = ber.expect(data, pos, stop, SEQUENCE, "varbinds")
     if last != stop:
         raise garbage("bytes after the varbinds")
+    if read is not None and not status:
+        rows, first = read(data, first, last)
+        return Pdu(tag, request_id, status, index, parse_varbinds(data, first, last), rows)
     return Pdu(tag, request_id, status, index, parse_varbinds(data, first, last))
 
 
@@ -149,6 +162,44 @@ def parse_varbinds(data: bytes, pos: int, end: int) -> list[Varbind]:
     except IndexError:
         raise garbage("varbind cut off") from None
     return out
+
+
+#: a value of up to 40 bytes and in the short form, which is none of the exceptions; the usual lengths stand first
+_ELEMENT = b"([^\\x80-\\x82](?:%s))" % b"|".join(
+    re.escape(bytes((n,))) + b".{%d}" % n for n in (1, 4, 5, 2, 3, 6, 7, 8, 0, *range(9, 41))
+)
+
+
+@lru_cache(maxsize=1024)
+def _row_pattern(prefixes: tuple[bytes, ...], tail: int) -> re.Pattern[bytes]:
+    """What a row of these columns looks like whose index has `tail` bytes: one index, the same in every varbind."""
+    index, pattern = b"(.{%d})" % tail, b""
+    for prefix in prefixes:
+        pattern += b"0.\x06" + re.escape(bytes((len(prefix) + tail,)) + prefix) + index + _ELEMENT
+        index = b"\\1"
+    return re.compile(pattern, re.DOTALL)
+
+
+def read_rows(prefixes: tuple[bytes, ...], data: bytes, pos: int, end: int) -> tuple[list[Row], int]:
+    """Whole rows at the beginning of data[pos:end], one value of each column in turn; and the position after them.
+
+    The engine of regular expressions is several times as fast as a loop, which half of a poll's time would be. It
+    takes what every agent sends (one index in the whole row, lengths in their short form, each element beginning where
+    the one before it ends) and stops at anything else, which `parse_varbinds` then looks at.
+    """
+    rows: list[Row] = []
+    while pos + 4 < end:
+        tail, start = data[pos + 3] - len(prefixes[0]), pos
+        if not 0 < tail <= 16:
+            break
+        for match in _row_pattern(prefixes, tail).finditer(data, pos, end):
+            if match.start() != pos:
+                break
+            rows.append(match.groups())
+            pos = match.end()
+        if pos == start:
+            break
+    return rows, pos
 
 
 #: values remembered by their element; only what repeats (states, flags, gauges, names), never counters
@@ -263,7 +314,7 @@ def parse_v3(data: bytes) -> V3Message:
     )
 
 
-def parse_scoped(data: bytes) -> Scoped:
+def parse_scoped(data: bytes, read: RowReader | None = None) -> Scoped:
     """A plain scoped PDU element. Bytes after it are padding of a block cipher (RFC 3414 §8.1.1.3) and ignored."""
     start, stop = ber.expect(data, 0, len(data), SEQUENCE, "scoped PDU")
     engine_id, pos = ber.read_bytes(data, start, stop, "contextEngineID")
@@ -271,4 +322,4 @@ def parse_scoped(data: bytes) -> Scoped:
     tag, first, last = ber.read(data, pos, stop)
     if last != stop or not GET <= tag <= REPORT or tag == TRAP_V1:
         raise garbage("PDU")
-    return Scoped(engine_id, context, parse_pdu(data, tag, first, last))
+    return Scoped(engine_id, context, parse_pdu(data, tag, first, last, read))

@@ -1,7 +1,7 @@
 """How a client wraps its questions and trusts the answers: by community (v2c) or by user (v3, RFC 3414 §3).
 
 `wrap` makes the datagram of a PDU, `unwrap` gives the PDU of a datagram if it answers one of the ids that were sent,
-None if it answers something older, and raises where it cannot be trusted. A Report comes out of `unwrap` as a PDU
+None if it answers something older, and raises where it cannot be trusted (`read` takes whole rows, see message.py). A Report comes out of `unwrap` as a PDU
 with tag REPORT; `heed` then either learned from it (ask again) or raises.
 """
 
@@ -14,7 +14,7 @@ from yunwei.kernel.i18n import _
 from yunwei.snmp import ber, message, usm
 from yunwei.snmp.ber import garbage
 from yunwei.snmp.errors import SnmpAuthError, SnmpError
-from yunwei.snmp.message import AUTH, PRIV, REPORTABLE, Pdu, V3Message
+from yunwei.snmp.message import AUTH, PRIV, REPORTABLE, Pdu, RowReader, V3Message
 from yunwei.snmp.usm import V3, EngineState, V2c
 
 _random = SystemRandom()
@@ -39,14 +39,14 @@ class Community:
         """The datagram."""
         return message.build_v2c(self.community, pdu)
 
-    def unwrap(self, data: bytes, idents: Collection[int]) -> Pdu | None:
+    def unwrap(self, data: bytes, idents: Collection[int], read: RowReader | None = None) -> Pdu | None:
         """The response PDU."""
         parsed = message.parse_v2c(data)
         if parsed.tag != message.RESPONSE or parsed.version != 1:
             raise garbage("not a v2c response")
         if parsed.community != self.community:
             raise garbage("community of the response")
-        pdu = message.parse_pdu(data, parsed.tag, parsed.start, parsed.stop)
+        pdu = message.parse_pdu(data, parsed.tag, parsed.start, parsed.stop, read)
         return pdu if pdu.request_id in idents else None
 
     def heed(self, report: Pdu) -> None:
@@ -91,14 +91,14 @@ class User:
         )
         return usm.seal(plain, self._keys())
 
-    def unwrap(self, data: bytes, idents: Collection[int]) -> Pdu | None:
+    def unwrap(self, data: bytes, idents: Collection[int], read: RowReader | None = None) -> Pdu | None:
         """The response or report PDU, verified as far as its kind must be."""
         parsed = message.parse_v3(data)
         if parsed.msg_id not in idents:
             return None
         level = parsed.flags & (AUTH | PRIV)
         payload = self._verified(data, parsed) if level & AUTH else parsed.payload
-        pdu = message.parse_scoped(payload).pdu
+        pdu = message.parse_scoped(payload, read).pdu
         if pdu.tag == message.REPORT:
             self._learn(parsed, pdu)
             return pdu

@@ -121,18 +121,21 @@ async def _scalars(session: Session, vendor: VendorFile, data: SnmpData) -> None
 async def _tables(session: Session, vendor: VendorFile, data: SnmpData) -> list[str]:
     """Read the tables in turn, some columns of one together; returns the columns whose end was not proven.
 
-    A table that breaks off does not take the others along; two in a row without any answer end the device.
+    A table that breaks off does not take the others along; two in a row without any answer end the device. Tables that
+    are joined have about as many rows as each other, so the last question of one asks for no more than that.
     """
     partial: list[str] = []
-    silent = 0
+    absent, silent = await _absent(session, vendor)
+    rows: dict[str, int] = {}
     for table in vendor.snmp_tables:
+        data.columns.update((c, {}) for c in table.columns if c in absent)
         width = max(1, vendor.quirks.columns_per_request)
-        for start in range(0, len(table.columns), width):
-            asked = [c for c in table.columns[start : start + width] if c not in data.columns]
-            if not asked:
-                continue
+        expected = max((rows.get(join.of, 0) for join in table.joins), default=0)
+        left = [c for c in table.columns if c not in data.columns]
+        for start in range(0, len(left), width):
+            asked = left[start : start + width]
             try:
-                read = await session.columns(asked, vendor.quirks.max_repetitions, max_rows=MAX_ROWS)
+                read = await session.columns(asked, vendor.quirks.max_repetitions, max_rows=MAX_ROWS, expected=expected)
             except SnmpTimeout:
                 silent += 1
                 partial += asked
@@ -140,13 +143,22 @@ async def _tables(session: Session, vendor: VendorFile, data: SnmpData) -> list[
                     raise
                 continue
             silent = 0
-            for column in asked:
-                data.columns[column] = dict(read.rows.get(column, {}))
-                if not read.complete.get(column):
-                    partial.append(column)
-            data.partial.update(c for c in asked if not read.complete.get(c))
+            for column, found in read.rows.items():
+                data.columns[column] = dict(found)
+            unended = [c for c in asked if not read.complete[c]]
+            partial += unended
+            data.partial.update(unended)
+            expected = rows[table.name] = max(map(len, read.rows.values()))
     data.partial.update(partial)
     return partial
+
+
+async def _absent(session: Session, vendor: VendorFile) -> tuple[set[str], int]:
+    """The columns that are proven to be empty, and how many questions in a row had no answer."""
+    try:
+        return await session.without([table.columns for table in vendor.snmp_tables if table.columns]), 0
+    except SnmpTimeout:
+        return set(), 1
 
 
 def _count(look: Look, *sessions: Session) -> None:
