@@ -37,7 +37,7 @@ from yunwei.kernel.i18n import _
 
 log = logging.getLogger(__name__)
 #: how far a collector stands back: it computes most of the time, and nobody waits for one device
-NICE = 19
+NICE = 15
 #: seconds a collector may take to end what it does once its input has ended
 GRACE_S = 10.0
 
