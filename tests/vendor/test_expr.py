@@ -108,3 +108,27 @@ def test_a_row_of_digits_that_no_float_holds_is_no_number():
     assert num("9" * 400 + " C") is None
     assert num("9" * 400 + ".5") is None
     assert num(" 42 C") == 42
+
+
+ANY = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from(["", " ", "x", "Fan  1"]), st.lists(st.none())
+)
+
+
+@given(st.fixed_dictionaries({}, optional={"a": ANY, "b": ANY, "c": ANY}))
+def test_what_is_compiled_into_one_function_says_what_its_pieces_say(row: dict[str, object]) -> None:
+    """`first` of names, equality and templates of them are written out in the code: nothing is called, nothing caught."""
+    told = [row.get("a"), row.get("b"), 7]
+    first = next(value for value in told if value is not None and value != "")
+    assert run("first(a, b, 7)", **row) == first
+    assert run("first(a, b)", **row) == next((v for v in told[:2] if v is not None and v != ""), None)
+    assert run("a if b == 1 else c", **row) == (row.get("a") if row.get("b") == 1 else row.get("c"))
+    assert run("not a and b != ''", **row) == (not row.get("a") and row.get("b") != "")
+    assert compile_template("port/{first(a, b, 7)}")[0](row) == f"port/{first}".strip()
+    shown = ["" if row.get(name) is None else row.get(name) for name in "ac"]
+    assert compile_template("{a} -  {c}")[0](row) == " ".join(f"{shown[0]} -  {shown[1]}".split())
+
+
+def test_first_of_what_cannot_be_computed_is_still_nothing() -> None:
+    assert run("first(a, b + 1)", a=3) is None
+    assert compile_template("x{first(a, b + 1)}")[0]({"a": 3}) == "x"

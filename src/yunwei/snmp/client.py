@@ -21,8 +21,9 @@ import ipaddress
 import socket
 import time as wall
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from yunwei.kernel.i18n import _
 from yunwei.snmp import ber, message
@@ -211,13 +212,11 @@ class Session:
         is not there costs one varbind instead of an answer full of what stands after it. Where the device answers with
         an error nothing is proven. Raises SnmpError.
         """
-        columns = [
-            sorted(((ber.oid_content(c), c) for c in table), key=lambda x: ber.oid_key(x[0])) for table in tables
-        ]
+        ordered = [_ordered(tuple(table)) for table in tables]
         proven: set[str] = set()
-        for start in range(0, len(columns), NAMES_PER_NEXT):
-            part = columns[start : start + NAMES_PER_NEXT]
-            pdu = await self._ask(message.GETNEXT, 0, 0, [message.null_varbind(table[0][0]) for table in part])
+        for start in range(0, len(ordered), NAMES_PER_NEXT):
+            part = ordered[start : start + NAMES_PER_NEXT]
+            pdu = await self._ask(message.GETNEXT, 0, 0, [message.null_varbind(table[0].prefix) for table in part])
             if pdu.status or len(pdu.varbinds) != len(part):
                 continue
             for table, (oid, element) in zip(part, pdu.varbinds, strict=True):
@@ -290,14 +289,28 @@ class Session:
         raise SnmpTimeout(_("设备没有应答"), where=self.where, hint=hint)
 
 
-def _before(table: Sequence[tuple[bytes, str]], oid: bytes, tag: int) -> list[str]:
+class _Place(NamedTuple):
+    """Where a column stands in the order of all objects."""
+
+    key: bytes
+    prefix: bytes
+    name: str
+
+
+@lru_cache(maxsize=1024)
+def _ordered(columns: tuple[str, ...]) -> list[_Place]:
+    """Columns in the order of their OIDs."""
+    return sorted(_Place(ber.oid_key(ber.oid_content(name)), ber.oid_content(name), name) for name in columns)
+
+
+def _before(table: Sequence[_Place], oid: bytes, tag: int) -> list[str]:
     """The columns (in order) that end before an OID which follows the first one; all of them where nothing follows."""
     if tag >= NO_SUCH_OBJECT:
-        return [name for _prefix, name in table] if tag == END_OF_MIB_VIEW else []
+        return [column.name for column in table] if tag == END_OF_MIB_VIEW else []
     key = ber.oid_key(oid)
-    if key <= ber.oid_key(table[0][0]):
+    if key <= table[0].key:
         return []
-    return [name for prefix, name in table if key > ber.oid_key(prefix) and not oid.startswith(prefix)]
+    return [column.name for column in table if key > column.key and not oid.startswith(column.prefix)]
 
 
 class SnmpClient:

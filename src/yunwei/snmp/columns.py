@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from yunwei.kernel.i18n import _
 from yunwei.snmp import ber, message
 from yunwei.snmp.errors import SnmpError, SnmpGarbage
-from yunwei.snmp.message import Pdu, Row, Varbind, known_values, read_rows, value_of
+from yunwei.snmp.message import Pdu, Row, Varbind, known_values, read_rows, value_of, values_of
 from yunwei.snmp.values import END_OF_MIB_VIEW, NO_SUCH_OBJECT, Value
 
 
@@ -106,9 +106,8 @@ class _Column:
 
     def take_whole(self, indices: Sequence[bytes], texts: list[str], elements: Sequence[bytes], max_rows: int) -> None:
         """Take this column of whole rows; the indices are known to follow one another and the last row."""
-        known = known_values
         try:
-            values = [known.get(element) or value_of(element) for element in elements]
+            values = values_of(elements)
         except SnmpGarbage:
             self.take([(self.prefix + index, e) for index, e in zip(indices, elements, strict=True)], max_rows)
             return  # not reached: the same element is garbage there, after the rows before it were taken

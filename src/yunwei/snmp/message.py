@@ -8,7 +8,7 @@ which remembers short values: states, flags and small numbers repeat endlessly b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -104,7 +104,10 @@ class Scoped(NamedTuple):
 
 def null_varbind(oid: bytes) -> bytes:
     """The varbind of a question: the OID with NULL."""
-    return ber.encode_varbind(oid, b"\x05\x00")
+    size = len(oid)
+    if size > 0x7F - 4:
+        return ber.encode_varbind(oid, b"\x05\x00")
+    return b"%c%c%c%c%b\x05\x00" % (SEQUENCE, size + 4, OID, size, oid)
 
 
 def build_pdu(tag: int, request_id: int, status: int, index: int, varbinds: Iterable[bytes]) -> bytes:
@@ -207,6 +210,20 @@ known_values: dict[bytes, Value] = {}
 _REPEATS = frozenset({INTEGER, OCTET_STRING, OID, GAUGE32})
 _COUNTERS = {COUNTER32: 4, COUNTER64: 8, TIMETICKS: 4}
 _new = tuple.__new__
+
+
+def values_of(elements: Sequence[bytes]) -> list[Value]:
+    """The values of one column, each a complete element whose length is right. Raises SnmpGarbage.
+
+    Counters, half of a poll, are all of one kind and never the same again: nothing is looked up for them.
+    """
+    tag = elements[0][0]
+    if (size := _COUNTERS.get(tag)) and {element[0] for element in elements} == {tag}:
+        numbers = [int.from_bytes(element[2:], "big") for element in elements]
+        lengths = [element[1] for element in elements]
+        if min(lengths) > 0 and max(lengths) <= size + 1 and max(numbers) < 1 << 8 * size:
+            return [_new(Value, (tag, number)) for number in numbers]
+    return [known_values.get(element) or value_of(element) for element in elements]
 
 
 def value_of(element: bytes) -> Value:

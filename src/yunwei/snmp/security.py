@@ -7,8 +7,9 @@ with tag REPORT; `heed` then either learned from it (ask again) or raises.
 
 from __future__ import annotations
 
+import os
+import struct
 from collections.abc import Callable, Collection
-from random import SystemRandom
 
 from yunwei.kernel.i18n import _
 from yunwei.snmp import ber, message, usm
@@ -17,12 +18,15 @@ from yunwei.snmp.errors import SnmpAuthError, SnmpError
 from yunwei.snmp.message import AUTH, PRIV, REPORTABLE, Pdu, RowReader, V3Message
 from yunwei.snmp.usm import V3, EngineState, V2c
 
-_random = SystemRandom()
+_ids: list[int] = []
 
 
 def new_id() -> int:
     """A message or request id: unpredictable, so that an old or a forged answer cannot fit a new question."""
-    return _random.randint(message.MIN_ID, message.MAX_ID)
+    while not _ids:  # the system is asked for many at once
+        found = (word & message.MAX_ID for word in struct.unpack("=256I", os.urandom(1024)))
+        _ids.extend(ident for ident in found if ident >= message.MIN_ID)
+    return _ids.pop()
 
 
 class Community:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -160,8 +161,8 @@ def storable(told: Told) -> Told:
     for name in told.__struct_fields__:
         value = getattr(told, name)
         if type(value) is str:
-            if not value.isascii() or len(value) > MAX_TEXT or "\x00" in value:
-                changed[name] = _text(value)
+            if (not value.isascii() or len(value) > MAX_TEXT or "\x00" in value) and (kept := _text(value)) != value:
+                changed[name] = kept
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             changed[name] = float(value) if abs(value) < 1 << 1000 else None
     return msgspec.structs.replace(told, **changed) if changed else told
@@ -169,7 +170,13 @@ def storable(told: Told) -> Told:
 
 def _text(value: str) -> str:
     """A text without NUL and lone surrogates, cut to a bound."""
-    return value[:MAX_TEXT].replace("\x00", "").encode("utf-8", "replace").decode()
+    return _clean(value[:MAX_TEXT])
+
+
+@lru_cache(maxsize=4096)
+def _clean(value: str) -> str:
+    """Devices say the same words every sweep: remembered."""
+    return value.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def check_pinned(look: Look, name: str, value: str) -> None:

@@ -68,7 +68,10 @@ def _dbm(microwatt: float) -> float:
 
 def _first(*values: Any) -> Any:
     """The first value that says something."""
-    return next((v for v in values if v is not None and v != ""), None)
+    for value in values:
+        if value is not None and value != "":
+            return value
+    return None
 
 
 def _match(text: Any, pattern: str) -> Any:
@@ -126,8 +129,20 @@ class _Rewrite(ast.NodeTransformer):
         if not isinstance(node.func, ast.Name) or node.keywords:
             raise ValueError(f"no such function: {ast.unparse(node.func)}")
         self.calls.append(node.func.id)
+        if node.func.id == "first" and all(isinstance(arg, ast.Name | ast.Constant) for arg in node.args):
+            return self._first([self.visit(arg) for arg in node.args])
         node.args = [self.visit(arg) for arg in node.args]
         return node
+
+    def _first(self, values: list[ast.expr]) -> ast.expr:
+        """`first` of names without a call: a sweep does it for every port. What cannot fail needs no order."""
+        out: ast.expr = ast.Constant(None)
+        for value in reversed(values):
+            said = ast.NamedExpr(ast.Name("_said", ast.Store()), value)
+            some = ast.Compare(said, [ast.IsNot()], [ast.Constant(None)])
+            full = ast.Compare(ast.Name("_said", ast.Load()), [ast.NotEq()], [ast.Constant("")])
+            out = ast.IfExp(ast.BoolOp(ast.And(), [some, full]), ast.Name("_said", ast.Load()), out)
+        return out
 
     def _dig(self, base: ast.AST, key: Any) -> ast.AST:
         return ast.Call(ast.Name("_dig", ast.Load()), [self.visit(base), ast.Constant(key)], [])
@@ -145,9 +160,8 @@ class _Rewrite(ast.NodeTransformer):
         return self._dig(node.value, key)
 
 
-@lru_cache(maxsize=4096)
-def _code(source: str) -> tuple[CodeType, tuple[str, ...], tuple[str, ...]]:
-    """The checked code of an expression, with the names it reads and the functions it calls."""
+def _tree(source: str) -> tuple[ast.expr, tuple[str, ...], tuple[str, ...], bool]:
+    """The checked tree of an expression, the names it reads, the functions it calls, whether it can always be computed."""
     try:
         tree = ast.parse(source, mode="eval")
     except SyntaxError as e:
@@ -155,11 +169,66 @@ def _code(source: str) -> tuple[CodeType, tuple[str, ...], tuple[str, ...]]:
     for node in ast.walk(tree):
         if not isinstance(node, _NODES) or (isinstance(node, ast.Attribute) and node.attr.startswith("_")):
             raise ValueError(f"not allowed in an expression: {ast.unparse(node)!r}")
+    safe = _always(tree.body)
     rewrite = _Rewrite()
+    return rewrite.visit(tree.body), tuple(dict.fromkeys(rewrite.names)), tuple(rewrite.calls), safe
+
+
+def _compiled(body: ast.expr) -> CodeType:
+    """The code of a function of a row."""
     arguments = ast.arguments(posonlyargs=[], args=[ast.arg("_row")], kwonlyargs=[], kw_defaults=[], defaults=[])
-    whole = ast.Expression(ast.Lambda(arguments, rewrite.visit(tree.body)))
-    code = compile(ast.fix_missing_locations(whole), "<vendor file>", "eval")
-    return code, tuple(dict.fromkeys(rewrite.names)), tuple(rewrite.calls)
+    whole = ast.Expression(ast.Lambda(arguments, body))
+    return compile(ast.fix_missing_locations(whole), "<vendor file>", "eval")
+
+
+@lru_cache(maxsize=4096)
+def _code(source: str) -> tuple[CodeType, tuple[str, ...], tuple[str, ...], bool]:
+    """The code of an expression; the rest as in `_tree`."""
+    body, names, calls, safe = _tree(source)
+    return _compiled(body), names, calls, safe
+
+
+@lru_cache(maxsize=4096)
+def _text_code(source: str) -> tuple[CodeType, tuple[str, ...]] | None:
+    """The code of a template as one function and the names it reads; None where a piece of it may fail to be computed."""
+    pieces = re.split(r"\{([^{}]*)\}", source)
+    parts: list[ast.expr] = [ast.Constant(pieces[0])]
+    names: list[str] = []
+    for piece, literal in zip(pieces[1::2], pieces[2::2], strict=True):
+        body, used, calls, safe = _tree(piece.strip())
+        if not safe or not FUNCTIONS.keys() >= set(calls):
+            return None
+        names += used
+        missing = ast.Compare(ast.NamedExpr(ast.Name("_told", ast.Store()), body), [ast.Is()], [ast.Constant(None)])
+        told = ast.IfExp(missing, ast.Constant(""), ast.Name("_told", ast.Load()))
+        parts += [ast.FormattedValue(told, -1), ast.Constant(literal)]
+    text: ast.expr = ast.JoinedStr(parts)
+    if len(pieces) == 3:
+        return _compiled(ast.Call(ast.Attribute(text, "strip", ast.Load()), [], [])), tuple(names)
+    words = ast.Call(ast.Attribute(text, "split", ast.Load()), [], [])
+    return _compiled(ast.Call(ast.Attribute(ast.Constant(" "), "join", ast.Load()), [words], [])), tuple(names)
+
+
+def _always(node: ast.AST) -> bool:
+    """Whether an expression can always be computed: it only picks and compares for equality, whatever the columns hold."""
+    match node:
+        case ast.Name() | ast.Constant():
+            parts: list[ast.expr] = []
+        case ast.BoolOp(values=parts):
+            pass
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            parts = [part]
+        case ast.IfExp(test=test, body=body, orelse=other):
+            parts = [test, body, other]
+        case ast.Compare(left=left, ops=signs, comparators=others):
+            if not all(isinstance(sign, ast.Eq | ast.NotEq | ast.Is | ast.IsNot) for sign in signs):
+                return False
+            parts = [left, *others]
+        case ast.Call(func=ast.Name(id="first"), args=values):
+            return all(isinstance(value, ast.Name | ast.Constant) for value in values)
+        case _:
+            return False
+    return all(map(_always, parts))
 
 
 def compile_expr(source: str, functions: Mapping[str, Callable[..., Any]] | None = None) -> tuple[Expr, list[str]]:
@@ -167,12 +236,15 @@ def compile_expr(source: str, functions: Mapping[str, Callable[..., Any]] | None
     source = source.strip()
     if source.isidentifier() and source not in _CONSTANTS and not keyword.iskeyword(source):
         return (lambda row: row.get(source)), [source]
-    code, names, calls = _code(source)
+    code, names, calls, safe = _code(source)
     scope: dict[str, Any] = {"__builtins__": {}, "_dig": dig, **FUNCTIONS, **(functions or {})}
     unknown = [name for name in calls if name not in scope or name.startswith("_")]
     if unknown:
         raise ValueError(f"no such function: {unknown[0]}")
     raw: Expr = eval(code, scope)  # noqa: S307 - checked above, nothing but the listed functions is in reach
+
+    if safe:
+        return raw, list(names)
 
     def computed(row: Row) -> Any:
         try:
@@ -188,6 +260,9 @@ def compile_template(source: str, functions: Mapping[str, Callable[..., Any]] | 
     pieces = re.split(r"\{([^{}]*)\}", source)
     if len(pieces) == 1:
         return (lambda _row: source), []
+    if made := _text_code(source):
+        text: Expr = eval(made[0], {"__builtins__": {}, **FUNCTIONS})  # noqa: S307 - as in compile_expr
+        return text, list(made[1])
     exprs: list[Expr] = []
     names: list[str] = []
     for piece in pieces[1::2]:

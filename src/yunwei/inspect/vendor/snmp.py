@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 from yunwei.inspect.observation import Target
@@ -68,19 +69,7 @@ def _tables(
     """Every table as rows (name to value), joined; tables that others are joined to come first in the plan."""
     by_index: dict[str, dict[str, _Row]] = {}
     for table in vendor.snmp_tables:
-        found: dict[str, _Row] = {}
-        for column in table.fields:
-            name, read = column.name, column.read
-            for index, value in data.columns.get(column.oid, {}).items():
-                plain: Any = value[1]  # the inner loop of a sweep: no call for a number, one cached call for a text
-                if plain.__class__ is bytes:
-                    plain = decode(value, read) if read else _text(plain)
-                elif plain is None:
-                    continue
-                row = found.get(index)
-                if row is None:
-                    row = found[index] = {"index": index, "scalar": scalars}
-                row[name] = plain
+        found = _rows(table, data, scalars)
         if table.joins and found:
             _join(table, found, by_index)
         kept = before.get(table.name)
@@ -91,6 +80,34 @@ def _tables(
                 row[name] = compute(row)
         by_index[table.name] = found
     return {name: [(row, index) for index, row in found.items()] for name, found in by_index.items()}
+
+
+def _rows(table: TablePlan, data: SnmpData, scalars: _Row) -> dict[str, _Row]:
+    """The rows of a table by their index, as far as its columns were read."""
+    columns = [(column, told) for column in table.fields if (told := data.columns.get(column.oid))]
+    if not columns:
+        return {}
+    indices = list(columns[0][1])
+    raw = [[value[1] for value in told.values()] for _column, told in columns]
+    plain = [_plain(column.read, values) for (column, _told), values in zip(columns, raw, strict=True)]
+    if all(list(told) == indices for _column, told in columns) and not any(None in values for values in raw):
+        names = ("index", "scalar", *(column.name for column, _told in columns))
+        made = zip(indices, repeat(scalars), *plain, strict=False)
+        return {row[0]: dict(zip(names, row, strict=True)) for row in made}
+    found: dict[str, _Row] = {}
+    for (column, told), values, shown in zip(columns, raw, plain, strict=True):
+        for index, value, one in zip(told, values, shown, strict=True):
+            if value is not None:
+                found.setdefault(index, {"index": index, "scalar": scalars})[column.name] = one
+    return found
+
+
+def _plain(read: str, values: list[Any]) -> list[Any]:
+    """The values of a column as expressions see them: nothing is called for a number, one cached call for a text."""
+    if bytes not in map(type, values):
+        return values
+    reader = _READ.get(read, _text)
+    return [reader(value) if value.__class__ is bytes else value for value in values]
 
 
 def _join(table: TablePlan, rows: dict[str, _Row], others: dict[str, dict[str, _Row]]) -> None:
