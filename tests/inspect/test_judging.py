@@ -186,3 +186,17 @@ def test_a_frozen_device_that_is_looked_at_twice_in_one_moment_stays_frozen():
     assert running == {"snmp": {"uptime": "101", judging.WALL: "16"}}
     assert judging.moved(running, {"snmp": {"uptime": "101", judging.WALL: "17"}}) is None, "a clock of whole seconds"
     assert judging.remembered({}, contact) == contact
+
+
+def test_an_answer_that_broke_off_before_the_clock_is_no_recording():
+    before = {"redfish": {"clock": "1", "errors": "", judging.WALL: "10"}}
+    broken = {"redfish": {"errors": "", judging.WALL: "99"}}
+    assert judging.moved(before, broken) is None
+    assert judging.moved(before, broken, ["redfish"]) is False, "a whole answer leaves nothing out"
+    standing = judging.remembered(before, broken)
+    following = {"redfish": {"clock": "1", "errors": "", judging.WALL: "200"}}
+    assert judging.moved(standing, following, ["redfish"]) is False, "and excuses no recording at the look after"
+    following["redfish"]["clock"] = "2"
+    assert judging.moved(standing, following, ["redfish"]) is True
+    bare = judging.remembered({"redfish": {"clock": "1", judging.WALL: "10"}}, {"redfish": {"timer": "5"}})
+    assert bare == {"redfish": {"timer": "5"}}, "fields that a vendor file no longer reads are forgotten"

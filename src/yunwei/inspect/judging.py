@@ -119,8 +119,9 @@ def moved(before: Moving, now: Moving, whole: Iterable[str] = ()) -> bool | None
 
     Every protocol that can be compared must have at least one field that moved: a device whose clock and counters all
     stand still is a recording. A whole answer (`whole`: its protocols) that left out every moving field it gave before
-    did not move either: leaving the proof out must not be easier than giving it. Two looks within `SETTLE_S` seconds
-    say nothing: a BMC's clock shows whole seconds.
+    did not move either: leaving the proof out must not be easier than giving it. An answer that broke off before all of
+    them were read, and shows none that moved, says nothing: our own lack of time must not be called a recording. Two looks
+    within `SETTLE_S` seconds say nothing: a BMC's clock shows whole seconds.
     """
     answers: list[bool] = []
     for protocol in dict.fromkeys([*now, *whole]):
@@ -131,6 +132,8 @@ def moved(before: Moving, now: Moving, whole: Iterable[str] = ()) -> bool | None
                 answers.append(False)
             continue
         did = any(last[name] != fields[name] for name in both)
+        if not did and protocol not in whole and last.keys() - fields.keys() - {WALL}:
+            continue
         if did or _seconds(fields) - _seconds(last) >= SETTLE_S or WALL not in last:
             answers.append(did)
     return all(answers) if answers else None
@@ -147,7 +150,8 @@ def remembered(before: Moving, now: Moving) -> dict[str, dict[str, str]]:
         last = before.get(protocol, {})
         both = [name for name in fields if name in last and name != WALL]
         still = bool(both) and WALL in last and all(last[name] == fields[name] for name in both)
-        out[protocol] = {**fields, WALL: last[WALL]} if still else dict(fields)
+        known = {**last, **fields} if both else fields
+        out[protocol] = {**known, WALL: last[WALL]} if still else dict(known)
     return out
 
 

@@ -25,6 +25,8 @@ ROOT = "/redfish/v1"
 MAX_RESOURCES = 600
 #: members taken from one collection (a log may have 100,000)
 MAX_MEMBERS = 128
+#: seconds of the budget's end in which nothing more is asked for
+LAST_S = 0.2
 #: steps from the service root; a deep plan needs eight
 MAX_DEPTH = 12
 
@@ -65,7 +67,7 @@ class Tree:
             self.partial.append("too many resources")
             return None
         self._asked.add(uri)
-        if self.look.left() < 0.2:
+        if self.look.left() < LAST_S:
             self.partial.append(uri)
             return None
         answer = await self.bmc.get(uri + self.expand if expand and self.expand else uri)
@@ -170,7 +172,7 @@ async def collect(look: Look) -> DeviceResult:
         if reading is None:
             reading = judged(look, match(look, tree, root), tree)
     if problem is None and tree.partial:
-        problem = Reason.BUDGET if look.left() < 0.2 else Reason.PARTIAL
+        problem = Reason.BUDGET if look.left() < LAST_S else Reason.PARTIAL
         detail = _("{n} 个资源没有读完").format(n=len(set(tree.partial)))
     return look.result(reading, problem=problem, detail=detail or reading.detail, partial=tree.partial[:50])
 
@@ -221,6 +223,8 @@ async def _rollup(tree: Tree, root: dict[str, JSON]) -> tuple[VendorFile, Tops]:
         uri = link(root, name)
         tops[name] = await tree.collection(uri) if uri else []
     if not any(tops.values()):
+        if tree.look.left() < LAST_S:  # what was not asked for is not missing
+            raise TimeoutError
         raise Trouble(Reason.PARTIAL, _("服务根下没有系统、机箱和管理器"))
     vendor = match(tree.look, tree, root)
     if not vendor.quirks.expand:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,8 @@ COLLECTORS: Mapping[str, Collector] = {
     "ssh": ssh.collect,
     "local": local.collect,
 }
+#: seconds of one turn of the event loop from which on no further look begins, and how many go on however long turns take
+BUSY, FEW = 0.05, 8
 #: seconds after the budget in which a look may log out and judge what it has
 GRACE = 3.0
 
@@ -45,13 +48,16 @@ class Limits:
 
 class Gates:
     """The semaphores of one sweep, or of all that one process does at once. Two targets behind one address and port are
-    looked at one after the other."""
+    looked at one after the other, and none is begun while the process is behind with those under way: hundreds that share
+    a core, or the tenth of one that others leave, would all run out of their time together, and none of it is theirs."""
 
     def __init__(self, limits: Limits) -> None:
         self.connecting = asyncio.Semaphore(limits.connecting)
         self._total = asyncio.Semaphore(limits.total)
         self._protocol = {name: asyncio.Semaphore(n) for name, n in limits.protocol.items()}
         self._device: dict[tuple[str, str, int], asyncio.Lock] = {}
+        self._door = asyncio.Lock()
+        self._inside = 0
 
     async def enter(self, target: Target) -> None:
         """Wait for one's turn at the device, the protocol and in all; who is cancelled meanwhile keeps no place."""
@@ -60,12 +66,25 @@ class Gates:
             for place in (self._lock(target), self._gate(target), self._total):
                 await place.acquire()
                 places.append(place)
+            await self._keep_up()
         except BaseException:
             for place in reversed(places):
                 place.release()
             raise
 
+    async def _keep_up(self) -> None:
+        """Wait, one after the other, until the event loop comes round soon enough to hear what those inside are told."""
+        async with self._door:
+            while self._inside >= FEW:
+                before = time.monotonic()
+                await asyncio.sleep(0)
+                if time.monotonic() - before < BUSY:
+                    break
+                await asyncio.sleep(BUSY)
+            self._inside += 1
+
     def leave(self, target: Target) -> None:
+        self._inside -= 1
         self._total.release()
         self._gate(target).release()
         self._lock(target).release()
