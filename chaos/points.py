@@ -166,6 +166,25 @@ def _engine(points: Points) -> None:
         return engine
 
     dbos_engine.database_engine = database_engine
+    _checkpoints(points)
+
+
+def _checkpoints(points: Points) -> None:
+    """On PostgreSQL a checkpoint is one statement that commits by itself."""
+    from yunwei.runs import checkpoints
+
+    real = checkpoints.execute
+
+    def execute(driver: Any, statement: str, values: tuple[Any, ...]) -> Any:
+        if not WRITES.match(statement):
+            return real(driver, statement, values)
+        where = "engine commit in runs/checkpoints.py record"
+        points.reach(f"before {where}")
+        result = real(driver, statement, values)
+        points.reach(f"after {where}")
+        return result
+
+    checkpoints.execute = execute
 
 
 def _engine_wrote(connection: Any) -> bool:

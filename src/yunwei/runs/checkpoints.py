@@ -98,7 +98,7 @@ class Checkpoints:
         try:
             driver: Any = lent.dbapi_connection
             driver.autocommit = True
-            row = driver.execute(statement, values).fetchone()
+            row = execute(driver, statement, values)
             driver.autocommit = False  # as the pool knows it
         except psycopg.Error:
             lent.invalidate()
@@ -106,6 +106,11 @@ class Checkpoints:
         finally:
             lent.close()
         return row and row[0]
+
+
+def execute(driver: Any, statement: str, values: tuple[Any, ...]) -> Any:
+    """The statement's one row."""
+    return driver.execute(statement, values).fetchone()
 
 
 def stand_before(database: Any, owner: Callable[[str], str | None]) -> None:

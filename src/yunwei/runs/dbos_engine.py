@@ -250,7 +250,7 @@ class DbosEngine:
     """The engine of a worker process."""
 
     def __init__(
-        self, url: str, *, executor_id: str, clock: Clock, slots: int = 16, chunks: int = 8, polling: float = 0.2
+        self, url: str, *, executor_id: str, clock: Clock, slots: int = 32, chunks: int = 8, polling: float = 0.2
     ) -> None:
         """So many runs and chunks at once: a run mostly waits, for its chunks or for the disk, and what waits for the disk
         together is flushed together; a chunk is a share of devices in memory. `polling` seconds between two looks at
@@ -277,7 +277,8 @@ class DbosEngine:
             application_name=APPLICATION,
         )
         for queue, slots in self._slots.items():
-            DBOS.register_queue(queue, worker_concurrency=slots, polling_interval_sec=self._polling)
+            polling = self._polling / 2 if queue == RUNS else self._polling  # a run may take less than a look lasts
+            DBOS.register_queue(queue, worker_concurrency=slots, polling_interval_sec=polling)
 
     def destroy(self) -> None:
         """Stop the threads; what runs now is taken up again at the next start."""

@@ -82,9 +82,7 @@ def submit(
     Safe to call again: the row decides. When the process dies between commit and hand-over, `reconcile` hands it over.
     """
     find_procedure(procedure)
-    run = Run(
-        id=run_id, procedure=procedure, scope=dict(scope), terms=dict(terms), cause=dict(cause), submitted_at=now
-    )
+    run = Run(id=run_id, procedure=procedure, scope=dict(scope), terms=dict(terms), cause=dict(cause), submitted_at=now)
     with transaction.atomic(savepoint=False):
         if not rows.add(run):
             return Run.objects.get(pk=run_id)
