@@ -90,6 +90,19 @@ def test_findings_open_stay_and_close_only_when_seen_right(site: Site):
     assert kinds.count("inspect.finding.closed") == len(opened)
 
 
+def test_a_repaired_disk_is_seen_right_by_the_next_daily_look(site: Site):
+    """The rollup says nothing of disks: while a fault is open every look is a deep one."""
+    site.add("bmc-1", DEVICES["bmc-1"])
+    site.sweep()
+    site.confirm()
+    fault(site, "bmc-1", "disk_predicted")
+    site.sweep()
+    assert {phase for _key, phase in site.findings("bmc-1")} == {"opened"}
+    cleared(site, "bmc-1", "disk_predicted")
+    site.sweep()
+    assert {phase for _key, phase in site.findings("bmc-1")} == {"closed"}
+
+
 def test_close_after_holds_a_flapping_finding_open(site: Site):
     site.add("sw-2", DEVICES["sw-2"])
     fault(site, "sw-2", "fan_failed")

@@ -12,7 +12,7 @@ from yunwei.assets import credentials, guard, identity
 from yunwei.assets.models import Asset, Credential, Endpoint, Zone
 from yunwei.inspect import keys
 from yunwei.inspect.collect.job import Sealer, write_job
-from yunwei.inspect.models import Control, Standing
+from yunwei.inspect.models import Control, Finding, FindingState, Standing
 from yunwei.inspect.observation import Job, Target
 from yunwei.ledger import services as ledger
 
@@ -62,7 +62,11 @@ def build(
     sealed = _Sealed(sealer)
     pins = pinned([e.pk for e in endpoints])
     standings = Standing.objects.in_bulk([e.asset_id for e in endpoints])
-    targets = [_target(e, sealed, pins.get(e.pk, {}), standings.get(e.asset_id), deep=deep) for e in endpoints]
+    again = _faulty([e.asset_id for e in endpoints])
+    targets = [
+        _target(e, sealed, pins.get(e.pk, {}), standings.get(e.asset_id), deep=deep or e.asset_id in again)
+        for e in endpoints
+    ]
     controls = Control.objects.filter(zone__code=zone, protocol__in={t.protocol for t in targets})
     targets += [
         Target(f"control-{c.protocol}", c.protocol, c.address, c.port, sealed.of(c.credential), control=True)
@@ -73,6 +77,13 @@ def build(
         terms={name: value for name, value in terms.items() if name not in PLATFORMS},
         budget_s=float(terms.get("budget_s", BUDGET_S)), total_budget_s=float(terms.get("total_budget_s", TOTAL_S)),
     )  # fmt: skip
+
+
+def _faulty(asset_ids: Sequence[int]) -> set[int]:
+    """Assets with an open fault: what only a deep look has seen (a disk) only a deep look sees gone, and a repair must not
+    wait for the week's. What a changed part says is answered by people and seen gone by none."""
+    found = Finding.objects.filter(asset_id__in=asset_ids, state=FindingState.OPENED).exclude(kind__startswith="part_")
+    return set(found.values_list("asset_id", flat=True))
 
 
 class _Sealed:
