@@ -96,9 +96,9 @@ class Patience:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         self._timer.cancel()
-        return await self._limit.__aexit__(kind, error, tb)
+        await self._limit.__aexit__(kind, error, tb)
 
     def _listen(self, seconds: float) -> None:
         self._timer = self._loop.call_later(seconds, self._due, self._loop.time() + seconds)
