@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
@@ -27,7 +28,7 @@ def add(run: Run) -> bool:
     here = connections[DEFAULT_DB_ALIAS]
     lite = here.vendor == "sqlite"
 
-    def said(value: object) -> object:
+    def said(value: object) -> Any:
         return json.dumps(value) if lite else here.ops.adapt_json_value(value, None)
 
     values = (
@@ -58,7 +59,7 @@ def _changed(statement: str, values: list[object]) -> Run | None:
     return found[0] if found else None
 
 
-def _time(at: datetime) -> object:
+def _time(at: datetime) -> Any:
     here = connections[DEFAULT_DB_ALIAS]
     adapted = here.ops.adapt_datetimefield_value(at)
     return str(adapted) if here.vendor == "sqlite" else adapted
