@@ -180,8 +180,9 @@ def web(quick: bool) -> Row:
         ),
         equal=f"{asked:,} pages asked for during the sweeps, every one answered 200 with its title; the sweeps proved what they must",
         bound=(
-            "the web process's own interpreter and the kernel's scheduler: workers and collectors stand back by 10, the farm by"
-            f" {FARM_NICE}, and SQLite's readers wait for no writer"
+            "the web process's own interpreter and the kernel's scheduler: workers stand back by 10, collectors by 15, the farm by"
+            f" {FARM_NICE}, each with its whole session, and SQLite's readers wait for no writer. What nobody can stand back"
+            " from is the other half of a core: two hyperthreads slow each other"
         ),
         notes=(f"{RATE:.0f} pages a second at fixed moments ({' '.join(PATHS)}), whether or not those before were answered",),
     )  # fmt: skip
