@@ -157,15 +157,23 @@ def storable(told: Told) -> Told:
 
     One device's odd number or character must not make the result of all the others unwritable.
     """
+    for value in msgspec.structs.astuple(told):
+        sort = value.__class__
+        if sort is str:
+            if (not value.isascii() or len(value) > MAX_TEXT or "\x00" in value) and _text(value) != value:
+                break
+        elif sort is int and not -(2**63) <= value < 2**63:
+            break
+    else:
+        return told  # nearly always
     changed: dict[str, JSON] = {}
     for name in told.__struct_fields__:
         value = getattr(told, name)
         if type(value) is str:
-            if (not value.isascii() or len(value) > MAX_TEXT or "\x00" in value) and (kept := _text(value)) != value:
-                changed[name] = kept
+            changed[name] = _text(value)
         elif isinstance(value, int) and not -(2**63) <= value < 2**63:
             changed[name] = float(value) if abs(value) < 1 << 1000 else None
-    return msgspec.structs.replace(told, **changed) if changed else told
+    return msgspec.structs.replace(told, **changed)
 
 
 def _text(value: str) -> str:

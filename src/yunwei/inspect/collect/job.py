@@ -39,6 +39,8 @@ JSON = Any
 KIND_JOB, KIND_RESULT = "yunwei.job.v1", "yunwei.result.v1"
 #: bytes of an unpacked body; a chunk of 500 deep BMCs is about 60 MiB
 MAX_BODY = 512 << 20
+#: how hard a body is packed: 6 would save a fifth of its size for two and a half times the work
+PACKING = 3
 #: bytes of a file: what such a body packs to, with room
 MAX_FILE = 128 << 20
 
@@ -87,7 +89,7 @@ class Keyring(Sealer):
 
 def write(kind: str, content: Job | JobResult, signer: sm2.PrivateKey) -> bytes:
     """A job or result as a signed file."""
-    body = zlib.compress(msgspec.json.encode(content), 6)
+    body = zlib.compress(msgspec.json.encode(content), PACKING)
     return msgspec.json.encode({
         "kind": kind, "signer": signer.public.fingerprint, "body": base64.b64encode(body).decode(),
         "signature": signer.sign(_signed(kind, body)).hex(),

@@ -37,7 +37,7 @@ MAX_DIGITS = 300
 def dig(value: Any, *keys: Any) -> Any:
     """Follow keys into nested objects; None as soon as one is missing."""
     for key in keys:
-        if isinstance(value, Mapping):
+        if value.__class__ is dict or isinstance(value, Mapping):
             value = value.get(key)
         elif isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value):
             value = value[key]
@@ -216,7 +216,7 @@ def _always(node: ast.AST) -> bool:
             parts: list[ast.expr] = []
         case ast.BoolOp(values=parts):
             pass
-        case ast.UnaryOp(op=ast.Not(), operand=part):
+        case ast.UnaryOp(op=ast.Not(), operand=part) | ast.Attribute(value=part) | ast.Subscript(value=part):
             parts = [part]
         case ast.IfExp(test=test, body=body, orelse=other):
             parts = [test, body, other]
