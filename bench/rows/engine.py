@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from scripts.with_postgres import cluster
 
 from bench import env
@@ -22,12 +23,16 @@ from bench.rabbit import broker
 from bench.rows.ledger import FLUSH
 from bench.site import Platform, clean, site
 from bench.steps_work import CHECKPOINTS
+from bench.watch import cpu_s, tree
 
 CELERY = "Celery chain over RabbitMQ"
 NAME = "yunwei"
 #: connections of the server: each of four workers keeps some twenty
 CONNECTIONS = 200
-RUNS, WORKERS_LATENCY_MS, WARM, MOST_S = 4, 400.0, 50, 900.0
+#: a look's first answer is waited for 1.5 s; what is left is for a machine that is busy
+WORKERS_LATENCY_MS, MOST_S = 1_100.0, 900.0
+#: shares of devices that a worker has in hand at once, as shipped; the looks of the row, each of one share, fill those of four
+SHARES, RUNS, EACH, WARM = 8, 32, 10, 2
 
 
 class Worker:
@@ -144,8 +149,8 @@ def rate(quick: bool) -> Row:
         figures=measured.figures("steps per second", lambda sample: sample.rate, "/s"),
         equal=measured.equal, void=measured.void,
         bound=(
-            "one interpreter that writes SQL, in SQLAlchemy for the engine and in Django for the run's rows and"
-            " records; the disk is not what is waited for, sixteen runs share each flush"
+            "hops: a run is some thirteen statements, each a round trip between two processes, and eight of them commits; a"
+            " checkpoint is one statement and one commit, which the flushes of the other runs share"
         ),
         notes=(
             f"ours: one worker as shipped; a run is {CHECKPOINTS} steps, each kept on disk before the next, with its rows and its ledger records",
@@ -158,8 +163,9 @@ def rate(quick: bool) -> Row:
 
 def workers(quick: bool) -> Row:
     """Four workers on PostgreSQL on a latency-bound farm"""
-    count, rounds = (800, 1) if quick else (1_600, 3)
+    count, rounds = RUNS * EACH, 1 if quick else 3
     rates: dict[int, list[float]] = {1: [], 4: []}
+    busy: dict[int, list[float]] = {1: [], 4: []}
     with (
         cluster(durable=True, connections=CONNECTIONS) as database, site(database) as platform,
         mix(count, latency_ms=WORKERS_LATENCY_MS, small=True) as farm,
@@ -168,40 +174,61 @@ def workers(quick: bool) -> Row:
         with platform.serve():
             platform.run("contact:bench:0:1", most_s=MOST_S)
             platform.hand.ask("confirm")
+        server = postmaster(database)
         turn = 0
         for _round in range(rounds):
-            for number, found in rates.items():
+            for number, per_second in rates.items():
                 turn += 1
-                if why := _swept(platform, number, turn, farm, found):
-                    return Row(void=why)
+                found = _swept(platform, number, turn, farm, server)
+                if isinstance(found, str):
+                    return Row(void=found)
+                per_second.append(found[0])
+                busy[number].append(found[1])
     gain = [four / one for one, four in zip(rates[1], rates[4], strict=True)]
     return Row(
         claims=(Claim("devices per second, four / one", at_least(3.2), Spread.of(gain), "one worker"),),
         figures=tuple(
-            Figure(f"{number} worker{'s' * (number > 1)}", "devices per second", Spread.of(found), "/s")
-            for number, found in rates.items()
+            Figure(f"{number} worker{'s' * (number > 1)}", what, Spread.of(found), unit)
+            for number in rates
+            for what, found, unit in (
+                ("devices per second", rates[number], "/s"),
+                ("processor used by platform, database and farm together, of one core", busy[number], "%"),
+            )
         ),
         equal=f"{count:,} devices told of and passed in every sweep, by either number of workers",
         bound=(
-            "each worker's eight shares at once, which wait for their devices; on two cores the processor ends it: a switch"
-            " of 14 ports costs about 10 ms of both, farm included"
+            f"one worker waits: {SHARES} shares of {EACH} devices are in hand at once, and a device takes its 15 answers one after"
+            " the other; what the processor does meanwhile is among the figures, and four workers do four times as much of it"
         ),
         notes=(
-            (f"switches with {WORKERS_LATENCY_MS:.0f} ms before each of their 15 answers, looked at by {RUNS} runs at once, as"
-            " duties of one morning are"),
+            (f"switches with {WORKERS_LATENCY_MS:.0f} ms before each of their 15 answers; {RUNS} looks fall due at once, as duties of one"
+            f" morning do, each at {EACH} of them: a share. Four workers have room for all, one for a quarter"),
         ),
     )  # fmt: skip
 
 
-def _swept(platform: Platform, number: int, turn: int, farm: Mix, into: list[float]) -> str:
-    """One sweep by so many workers, whose collectors have been started by another one before."""
+def postmaster(database: str) -> int:
+    """The process above all of the server's."""
+    with psycopg.connect(database) as connection:
+        found = connection.execute("SELECT pg_read_file('postmaster.pid')").fetchone()
+    if found is None:
+        raise RuntimeError("the server does not tell its process")
+    return int(str(found[0]).splitlines()[0])
+
+
+def _swept(platform: Platform, number: int, turn: int, farm: Mix, server: int) -> str | tuple[float, float]:
+    """One sweep by so many workers, whose collectors have been started by another one before: devices per second and the
+    processor used in percent of one core; or what was wrong."""
     runs = [f"look:bench:{turn}-{part}:1" for part in range(RUNS)]
-    with platform.serve(workers=number):
-        platform.run(*(f"warm:{run}" for run in runs), most_s=MOST_S, most=WARM if number == 1 else 0)
+    with platform.serve(workers=number) as pid:
+        platform.run(*(f"warm:{run}" for run in runs[: number * SHARES]), most_s=MOST_S, most=WARM)
+        roots = (pid, server, *farm.pids)
+        before = sum(cpu_s(tree(root)) for root in roots)
         told = platform.run(*runs, most_s=MOST_S)
-    into.append(len(farm.models) / (told["ended_at"] - told["started_at"]))
+        used = sum(cpu_s(tree(root)) for root in roots) - before
+    took = told["ended_at"] - told["started_at"]
     proved = platform.proved(*runs)
-    return farm.wrong(proved["devices"], proved["open"])
+    return farm.wrong(proved["devices"], proved["open"]) or (len(farm.models) / took, used / took * 100)
 
 
 ROWS: dict[str, RowFunction] = {"step-flushes": flushes, "step-rate": rate, "workers": workers}

@@ -41,8 +41,8 @@ CLOSE_TRIES = 5
 GOES_ON = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
 #: SQLite's words for SQLITE_FULL, SQLITE_IOERR and SQLITE_CANTOPEN
 NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file")
-#: seconds between two looks whether a chunk has ended
-POLL_S = 0.2
+#: seconds between two looks whether a chunk has ended: as many runs look as wait
+POLL_S = 0.5
 
 
 class JsonSerializer(Serializer):
