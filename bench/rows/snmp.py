@@ -8,7 +8,7 @@ from typing import Any
 from bench import libsnmp as libsnmp_loop
 from bench import netsnmp
 from bench.measure import Sample, Side, alternate
-from bench.model import Claim, Must, Row, RowFunction, at_least, at_most
+from bench.model import Claim, Figure, Must, Row, RowFunction, Spread, at_least, at_most
 from bench.peer import Peer
 from bench.product import NAME, Product
 from bench.shares import bound
@@ -40,16 +40,27 @@ def _row(
     with Product() as product:
         targets = product.targets(farm.endpoints, credential)
         measured = alternate([Side(NAME, lambda: product.look(targets)[0]), peer], times)
-    told = bound(farm.endpoints, credential)
+    found = bound(farm.endpoints, credential)
     cpu: Callable[[Sample], float] = lambda sample: sample.cpu  # noqa: E731
     over, under = (peer.name, NAME) if must.relation == "≥" else (NAME, peer.name)
-    what = "CPU per switch, theirs / ours" if must.relation == "≥" else "CPU per switch, ours / theirs"
+    order = "theirs / ours" if must.relation == "≥" else "ours / theirs"
+    ratio = measured.ratio(over, under, cpu)
     return Row(
-        claims=(Claim(what, must, measured.ratio(over, under, cpu), peer.name),),
+        claims=(Claim(f"CPU per switch, {order}", must, ratio, peer.name),),
         figures=measured.figures("CPU per switch", cpu, "ms", 1000.0)
-        + measured.figures("switches per second", lambda sample: sample.rate, "/s"),
-        equal=measured.equal, void=measured.void, bound=told, notes=(f"ours: {OURS}", *notes),
+        + measured.figures("switches per second", lambda sample: sample.rate, "/s")
+        + _asking_alone(ratio, found.asking, order),
+        equal=measured.equal, void=measured.void, bound=found.told, notes=(f"ours: {OURS}", *notes),
     )  # fmt: skip
+
+
+def _asking_alone(ratio: Spread | None, part: float, order: str) -> tuple[Figure, ...]:
+    """The ratio again for what the peers do, asking and decoding: nothing matched, judged, made storable or signed."""
+    if ratio is None:
+        return ()
+    scale = 1 / part if order.startswith("theirs") else part
+    alone = Spread(ratio.minimum * scale, ratio.median * scale, ratio.maximum * scale, ratio.count)
+    return (Figure(NAME, f"of that, asking and decoding alone, {order}", alone, "×"),)
 
 
 def pysnmp(quick: bool) -> Row:
