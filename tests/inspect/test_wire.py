@@ -248,6 +248,22 @@ async def test_time_in_which_we_did_not_listen_is_nobody_s_silence():
             await hear()  # who says nothing while we do listen is silent
 
 
+async def test_a_loop_that_is_always_behind_ends_its_waiting_too():
+    loop = asyncio.get_running_loop()
+
+    async def compute() -> None:
+        while True:
+            time.sleep(0.06)  # noqa: ASYNC251 - every turn is late
+            await asyncio.sleep(0)
+
+    computing, began = asyncio.create_task(compute()), loop.time()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(8), Patience(0.2):
+            await loop.create_future()
+    computing.cancel()
+    assert loop.time() - began < 6
+
+
 async def test_a_machine_that_answered_while_we_were_busy_is_reached():
     listening, heard, go = threading.Event(), threading.Event(), threading.Event()
     port: list[int] = []

@@ -21,7 +21,7 @@ JSON = Any
 BUDGET_S, TOTAL_S = 45.0, 900.0
 #: assets of one job: small enough for progress, for many workers and for memory (a collector holds the readings of the jobs
 #: under way, 80 KB a switch), large enough that controls and the settling of a share cost little
-CHUNK = 125
+CHUNK = 100
 #: terms by which the platform settles a run: lists of the whole register, which no collector needs to know
 PLATFORMS = frozenset({"baseline", "unreachable"})
 #: no share is smaller: below that the controls and the settling of a share cost more than its devices

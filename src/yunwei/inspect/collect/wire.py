@@ -80,11 +80,12 @@ class Patience:
     """`async with Patience(6.0):` is `asyncio.timeout` that charges nobody for our own deafness. Raises TimeoutError.
 
     After the loop was busy elsewhere its timers fire before it reads what came meanwhile: a machine would be told silent
-    whose answer waits in our socket. So a timer that fires late is set again for as long as it was late.
+    whose answer waits in our socket. So a timer that fires late is set again for as long as it was late; in all for as long
+    again as was allowed, so that a loop that is always behind ends its waiting too.
     """
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self._seconds = self._spare = seconds
         self._limit = asyncio.timeout(None)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle
@@ -105,8 +106,10 @@ class Patience:
 
     def _due(self, due: float) -> None:
         late = self._loop.time() - due
-        if late > DEAF:
-            self._listen(late)
+        if late > DEAF and self._spare > 0:
+            more = min(late, self._spare)
+            self._spare -= more
+            self._listen(more)
         else:
             self._limit.reschedule(due)
 
