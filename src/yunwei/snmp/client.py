@@ -61,11 +61,12 @@ class _Waiter:
         """Wait `seconds` for the answer to this try."""
         self.timer = loop.call_later(seconds, self._expire, loop, loop.time() + seconds)
 
-    def _expire(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
-        """The time for this try is over, unless it was us who did not listen: what came meanwhile is still unread."""
-        late = loop.time() - due
+    def _expire(self, loop: asyncio.AbstractEventLoop, due: float | None) -> None:
+        """The time for this try is over, unless it was us who did not listen: what came meanwhile is still unread. Once a try
+        (`due` None: it was given already), or a loop that is always behind would wait for ever."""
+        late = 0.0 if due is None else loop.time() - due
         if late > DEAF:
-            self.watch(loop, late)
+            self.timer = loop.call_later(late, self._expire, loop, None)
         elif not self.future.done():
             self.future.set_result(None)
 
