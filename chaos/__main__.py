@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 import time
 import traceback
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.list:
         sys.stdout.write(listed(entries))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us, by whatever word we end
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
     ask = Ask(seed, asked.quick, asked.points, say)
     say(f"seed {seed}" + (" (a sample of the points)" if asked.quick or asked.points else ""))

@@ -48,7 +48,10 @@ def full() -> LedgerError:
     return error
 
 
-@pytest.mark.parametrize("error", [OperationalError("terminating connection"), full()])
+AWAY = sa.exc.OperationalError("INSERT", {}, RuntimeError("terminating connection"))
+
+
+@pytest.mark.parametrize("error", [OperationalError("terminating connection"), AWAY, full()])
 def test_a_step_is_done_again_while_database_or_disk_fails(error: Exception, waited: list[float]) -> None:
     assert patient(Flaky(3, error).__call__)() == "done"
     assert waited == list(patience.WAITS[:3])

@@ -23,6 +23,7 @@ from dbos._dbos import _get_dbos_instance
 from yunwei.kernel.clock import Clock
 from yunwei.runs import checkpoints, execute, lent
 from yunwei.runs.engine import EngineError
+from yunwei.runs.patience import patient
 from yunwei.runs.procedure import procedure
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,7 @@ def _fan_out(run_id: str, step: str, results: dict[str, Any]) -> list[Any]:
     return [handle.get_result(polling_interval_sec=POLL_S) for handle in handles]
 
 
+@patient  # the engine does its own writing again when the server was away, but not this
 def _enqueue_chunks(run_id: str, step: str, results: dict[str, Any]) -> list[str]:
     """Enqueue all chunks in one transaction (one fsync for all of them); ids are derived, so twice is once."""
     chunks = execute.chunks_of(run_id, step, results, _process.clock)

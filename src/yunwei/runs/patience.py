@@ -12,11 +12,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+import sqlalchemy as sa
 from django.db import InterfaceError, OperationalError, connection, connections
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
+#: the business database, and the engine's
+AWAY = (OperationalError, InterfaceError, sa.exc.OperationalError, sa.exc.InterfaceError)
 #: seconds before each further try: half a minute in all, longer than a server needs to restart
 WAITS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
@@ -45,4 +48,4 @@ def patient(step: Callable[P, T]) -> Callable[P, T]:
 
 def _passes(error: Exception) -> bool:
     """Whether a failure is one of the database or the disk, and not of what was done."""
-    return isinstance(error, OperationalError | InterfaceError) or isinstance(error.__cause__, OSError)
+    return isinstance(error, AWAY) or isinstance(error.__cause__, OSError)
