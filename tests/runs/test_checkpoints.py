@@ -149,3 +149,13 @@ def test_a_broken_connection_is_left_to_the_engine(bench: Bench):
         cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     assert bench.ours.check(OURS, 1, "一") is None
     assert bench.asked == ["SELECT"]
+
+
+def test_a_server_that_lets_nobody_in_is_left_to_the_engine(bench: Bench):
+    """A pool hands on the driver's own error when it cannot connect: a restart that ended runs as failed (`make chaos`)."""
+    away = dbos_engine.database_engine("postgresql://nobody@127.0.0.1:1/nothing")
+    bench.ours._engine = away
+    assert bench.ours.check(OURS, 1, "一") is None
+    bench.ours.record(bench.result(OURS), completed_at_epoch_ms=5, owner_xid="me")
+    assert len(bench.rows(OURS)) == 1
+    away.dispose()

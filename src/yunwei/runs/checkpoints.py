@@ -93,7 +93,7 @@ class Checkpoints:
         """
         try:
             lent = self._engine.raw_connection()
-        except sa.exc.SQLAlchemyError:
+        except (sa.exc.SQLAlchemyError, psycopg.Error):  # a pool hands on what the driver says who cannot connect
             return None
         try:
             driver: Any = lent.dbapi_connection
