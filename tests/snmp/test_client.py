@@ -95,11 +95,12 @@ async def test_answers_that_came_while_the_loop_was_busy_count() -> None:
         async with SnmpClient() as client:
             sessions = [client.session(*a.getsockname(), PUBLIC, timeout=0.3, retries=0) for a in agents]
             asked = [asyncio.ensure_future(session.get([NAME])) for session in sessions]
-            await asyncio.sleep(0.01)
+            while sum(session.requests for session in sessions) < len(agents):
+                await asyncio.sleep(0)
             for agent in agents:
                 data, sender = agent.recvfrom(2000)
                 agent.sendto(answer(Agent(switch()), data, 1000) or b"", sender)
-            time.sleep(0.4)  # noqa: ASYNC251 - the loop is to be deaf beyond its timeout
+            time.sleep(1.5)  # noqa: ASYNC251 - the loop is to be deaf far beyond its timeout
             got = await asyncio.gather(*asked)
     assert [found[NAME].as_text() for found in got] == ["system 5"] * len(agents)
 
