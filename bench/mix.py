@@ -27,9 +27,6 @@ LATENCY_MS = 50.0
 FIRST = {"snmp": "127.48.0.1", "redfish": "127.52.0.1"}
 SWITCH_65, SWITCH_14, SERVER = "bench-switch", "lab-switch", "bench-server"
 FAULTY, DEAD = 0.01, 0.005
-#: a fault that shows in depth alone: once it is mended the rollup is all right again and looks no deeper, so its finding
-#: stays open until the weekly deep look sees the drive right (what was not seen closes nothing)
-DEEP = "disk_predicted"
 #: a fault of a model → the keys of the findings it must give, no more and no less
 EXPECTED: Mapping[tuple[str, str], frozenset[str]] = {
     (SWITCH_65, "fan_failed"): frozenset({"sensor/Fan 3:state"}),
@@ -65,7 +62,6 @@ class Mix:
     addresses: Mapping[str, tuple[str, str]]  # asset → protocol and address
     dead: frozenset[str]
     broken: dict[str, str]  # asset → fault
-    unseen: dict[str, frozenset[str]]  # asset → findings of what was mended where a rollup does not look
 
     @property
     def endpoints(self) -> list[dict[str, Any]]:
@@ -88,8 +84,6 @@ class Mix:
         for asset in self.broken:
             protocol, address = self.addresses[asset]
             self.farms[protocol].clear(address, self.broken[asset], protocol=protocol)
-            if self.broken[asset] == DEEP:
-                self.unseen[asset] = EXPECTED[self.models[asset], DEEP]
         self.broken.clear()
         for asset, fault in chosen(self.models, self.dead, turn).items():
             protocol, address = self.addresses[asset]
@@ -110,9 +104,8 @@ class Mix:
             if (verdict, reason, frozenset(keys)) != wanted:
                 return f"{asset} {self.broken.get(asset, 'well')}: {verdict} {reason} {keys}, wanted {wanted}"
             standing = frozenset(opened.get(asset, ()))
-            owed = wanted[2] | self.unseen.get(asset, frozenset())
-            if asset not in self.dead and standing != owed:
-                return f"{asset}: open findings {sorted(standing)}, wanted {sorted(owed)}"
+            if asset not in self.dead and standing != wanted[2]:
+                return f"{asset}: open findings {sorted(standing)}, wanted {sorted(wanted[2])}"
         return ""
 
 
@@ -163,7 +156,7 @@ def mix(count: int, *, latency_ms: float = LATENCY_MS, small: bool = False) -> I
             for farm in farms.values():
                 farm.start()
                 _put_back(farm.pid)
-            yield Mix(farms, dict(zip(codes, models, strict=True)), where, dead, {}, {})
+            yield Mix(farms, dict(zip(codes, models, strict=True)), where, dead, {})
         finally:
             for farm in farms.values():
                 farm.stop()
