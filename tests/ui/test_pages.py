@@ -18,6 +18,12 @@ pytestmark = pytest.mark.django_db
 PARTY = {"a": "A", "b": "B", "t": "T"}
 
 
+@pytest.fixture(autouse=True)
+def addresses() -> None:
+    """Pages enter their register when the addresses are read, which another test of this process may not have done."""
+    assert get_resolver().url_patterns
+
+
 @pytest.fixture
 def by_role(contract: None) -> dict[Role, Account]:
     """One account of every role there is."""
