@@ -22,7 +22,7 @@ def stand_back(by: int) -> None:
     os.nice(by)
     if os.getsid(0) != os.getpid():
         return  # the session is somebody else's, who may be waited for
-    with suppress(FileNotFoundError, PermissionError):  # another system, or a container that keeps it
+    with suppress(OSError):  # another system, or a container that keeps it to itself: no reason not to work
         for _try in range(TRIES):
             try:
                 AUTOGROUP.write_text(str(by))
