@@ -1,18 +1,25 @@
-"""`python -m chaos [--seed N] [--quick] [SCENARIO …]`: breaks things, prints a verdict each; 1 when one did not survive, 2 when misused."""
+"""`python -m chaos [--seed N] [--quick] [SCENARIO …]`: breaks things, prints a verdict each; 1 when one did not survive, 2 when misused.
+
+Each scenario is done in a process of its own, `--jobs` of them at once: half of what most of them take is waiting.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from scripts.registry import Entry, Registry, listed
 
 import chaos.scenarios
+from chaos.forks import Running
 from chaos.model import Ask, NotHere, Outcome, Scenario
 
 SCENARIOS: Registry[Scenario] = Registry(chaos.scenarios, "SCENARIOS", "scenario")
@@ -20,24 +27,73 @@ SCENARIOS: Registry[Scenario] = Registry(chaos.scenarios, "SCENARIOS", "scenario
 SHOWN = 20
 
 
+#: seconds that one scenario may take at most: none takes a quarter of it
+LONGEST_S = 4 * 3600.0
+#: seconds between two looks at which scenario has ended
+LOOK_S = 0.2
+
+
 def run(entry: Entry[Scenario], ask: Ask) -> Outcome:
     """One scenario, whatever happens in it: one that breaks off has not passed, and the others still run."""
-    start = time.monotonic()
     try:
-        outcome = entry.function(ask)
+        return entry.function(ask)
     except NotHere as missing:
-        outcome = Outcome(failures=[f"not done: {missing}"])
+        return Outcome(failures=[f"not done: {missing}"])
     except Exception as error:  # noqa: BLE001 - said in the verdict; the other scenarios do not depend on it
         ask.say(traceback.format_exc())
-        outcome = Outcome(failures=[f"broke off: {type(error).__name__}: {error}"])
-    outcome.name, outcome.title, outcome.seconds = entry.name, entry.title, time.monotonic() - start
-    return outcome
+        return Outcome(failures=[f"broke off: {type(error).__name__}: {error}"])
+
+
+@dataclass(slots=True)
+class Job:
+    """A scenario that is being done in a process of its own."""
+
+    entry: Entry[Scenario]
+    running: Running
+    start: float
+
+    def outcome(self) -> Outcome:
+        """What came of it, once it has ended."""
+        ended = self.running.wait(LONGEST_S)
+        outcome = Outcome(**ended.value) if ended.value else Outcome()
+        if not ended.value:
+            outcome.failures.append(f"its process ended with {ended.code}: {ended.problem[-900:]}")
+        outcome.name, outcome.title = self.entry.name, self.entry.title
+        outcome.seconds = time.monotonic() - self.start
+        return outcome
+
+
+def play(entries: Sequence[Entry[Scenario]], ask: Ask, jobs: int) -> Iterator[Outcome]:
+    """Do the scenarios, so many at once; each outcome as it comes. Whatever ends us ends them too, and they clean up."""
+    waiting, going = deque(entries), list[Job]()
+    try:
+        while waiting or going:
+            while waiting and len(going) < jobs:
+                going.append(begin(waiting.popleft(), ask))
+            for job in [job for job in going if job.running.ended()]:
+                going.remove(job)
+                yield job.outcome()
+            time.sleep(LOOK_S)
+    finally:
+        for job in going:
+            job.running.end()
+
+
+def begin(entry: Entry[Scenario], ask: Ask) -> Job:
+    """Start one in a process of its own."""
+
+    def told(text: str) -> None:
+        ask.say(f"[{entry.name}] {text.strip()}")
+
+    ask.say(f"[{entry.name}] {entry.title}")
+    own = replace(ask, say=told)
+    return Job(entry, Running(None, lambda: run(entry, own).told()), time.monotonic())
 
 
 def lines(outcome: Outcome) -> list[str]:
     """A scenario's verdict for people."""
     word = "survived" if outcome.passed else "FAILED"
-    told = [f"  {word}: {outcome.count} {outcome.unit} in {outcome.seconds:.0f} s"]
+    told = [f"{outcome.name} {word}: {outcome.count} {outcome.unit} in {outcome.seconds:.0f} s"]
     told += [f"    {note}" for note in outcome.notes]
     told += [f"    ✗ {failure}" for failure in outcome.failures[:SHOWN]]
     if len(outcome.failures) > SHOWN:
@@ -66,6 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="what everything random follows from; another one each time")
     parser.add_argument("--quick", action="store_true", help="a sample of the points: minutes")
     parser.add_argument("--points", type=int, default=0, metavar="N", help="a sample of at most so many a scenario")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="so many scenarios at once")
     parser.add_argument("--list", action="store_true", help="the names of the scenarios")
     asked = parser.parse_args(arguments)
     try:
@@ -79,12 +136,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us, by whatever word we end
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
     ask = Ask(seed, asked.quick, asked.points, say)
-    say(f"seed {seed}" + (" (a sample of the points)" if asked.quick or asked.points else ""))
+    say(
+        f"seed {seed}"
+        + (" (a sample of the points)" if asked.quick or asked.points else "")
+        + f", {asked.jobs} at once"
+    )
     outcomes = []
-    for entry in entries:
-        say(f"{entry.name}: {entry.title}")
-        outcomes.append(run(entry, ask))
-        for line in lines(outcomes[-1]):
+    for outcome in play(entries, ask, max(1, asked.jobs)):
+        outcomes.append(outcome)
+        for line in lines(outcome):
             say(line)
     for line in table(outcomes, seed):
         say(line)

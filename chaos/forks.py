@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 
 #: seconds after which a child is taken for hanging, which is a fault like any other
 PATIENCE_S = 120.0
+#: seconds in which one that is asked to end has ended what it started
+ENDING_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,12 @@ class Running:
         return bool(ready)
 
     def wait(self, patience: float = PATIENCE_S) -> Ended:
-        """How it ended; killed when it takes longer than `patience` seconds."""
-        said, hung = _listen(self._read, patience)
+        """How it ended; killed when it takes longer than `patience` seconds. What ends us meanwhile ends it before."""
+        try:
+            said, hung = _listen(self._read, patience)
+        except BaseException:
+            self.end()
+            raise
         if hung:
             os.kill(self.pid, signal.SIGKILL)
         _pid, status = os.waitpid(self.pid, 0)
@@ -67,6 +73,17 @@ class Running:
             return Ended(code, problem=f"hung for {patience:.0f} s")
         told = json.loads(said) if said else {}
         return Ended(code, told.get("value"), told.get("problem", ""))
+
+    def end(self, patience: float = ENDING_S) -> None:
+        """Ask it to end, so that it cleans up what it started; killed when it takes longer than `patience` seconds."""
+        os.kill(self.pid, signal.SIGTERM)
+        late = time.monotonic() + patience
+        while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+            if time.monotonic() > late:
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+                return
+            time.sleep(0.02)
 
 
 def child(log: Path | None, act: Callable[[], Any], *, patience: float = PATIENCE_S) -> Ended:

@@ -41,11 +41,13 @@ class Registry(Generic[F]):
         return list(found.values())
 
     def chosen(self, names: Sequence[str]) -> list[Entry[F]]:
-        """Those of these names (all for none); a name may be the beginning of several. Raises ValueError for an unknown one."""
+        """Those of these names (all for none); what is nobody's name may be the beginning of several. Raises ValueError for an
+        unknown one.
+        """
         every = self.entries()
         wanted: list[Entry[F]] = []
         for name in names:
-            fits = [entry for entry in every if entry.name == name or entry.name.startswith(f"{name}-")]
+            fits = [e for e in every if e.name == name] or [e for e in every if e.name.startswith(f"{name}-")]
             if not fits:
                 raise ValueError(f"no {self.word} is called {name}; there are: {' '.join(e.name for e in every)}")
             wanted += [entry for entry in fits if entry not in wanted]

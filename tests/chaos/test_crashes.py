@@ -7,11 +7,14 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from scripts.registry import Entry, Registry
 
+import bench.rows
 from chaos import __main__ as chaos_main
 from chaos import state
 from chaos.forks import child
@@ -77,6 +80,81 @@ def test_what_was_not_survived_or_not_done_ends_with_1(
     out = capsys.readouterr().out
     assert word in out
     assert "seed 7" in out
+
+
+#: two scenarios that go on until they are told to end, each with a process of its own that has something to clean up
+FOREVER = """
+import os, sys, time
+from pathlib import Path
+from scripts.registry import Entry, Registry
+from chaos import __main__ as chaos_main
+from chaos.forks import child
+
+place = Path(sys.argv[1])
+
+def inner(name):
+    try:
+        (place / f"{name}.pid").write_text(str(os.getpid()))
+        time.sleep(300)
+    finally:
+        (place / f"{name}.clean").touch()
+
+def scenario(name):
+    def act(ask):
+        try:
+            child(None, lambda: inner(name), patience=300)
+        finally:
+            (place / f"{name}.left").touch()
+    return Entry(name, name, act)
+
+Registry.chosen = lambda _all, _names: [scenario("one"), scenario("two"), scenario("three")]
+sys.exit(chaos_main.main(["--seed", "7", "--jobs", "2"]))
+"""
+
+
+def test_what_ends_chaos_ends_everything_it_started(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", FOREVER, str(tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: len([p for p in tmp_path.glob("*.pid") if p.read_text()]) == 2, 60)
+        process.terminate()
+        assert process.wait(60) == 143
+    finally:
+        process.kill()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "one.clean", "one.left", "one.pid", "two.clean", "two.left", "two.pid",
+    ]  # fmt: skip
+    for file in tmp_path.glob("*.pid"):
+        assert not Path(f"/proc/{file.read_text()}").exists()
+
+
+def wait_for(true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_scenarios_are_done_at_once_and_each_in_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meet(me: str, other: str) -> Callable[[Ask], Outcome]:
+        def scenario(_ask: Ask) -> Outcome:
+            (tmp_path / me).write_text(str(os.getpid()))
+            wait_for((tmp_path / other).exists, 30)
+            return Outcome(count=1)
+
+        return scenario
+
+    both = [Entry("a", "A", meet("a", "b")), Entry("b", "B", meet("b", "a"))]
+    monkeypatch.setattr(Registry, "chosen", lambda _all, _names: both)
+    assert chaos_main.main(["--seed", "7", "--jobs", "2"]) == 0
+    assert len({os.getpid(), *(int((tmp_path / name).read_text()) for name in "ab")}) == 3
+
+
+def test_a_name_is_itself_before_it_is_the_beginning_of_others() -> None:
+    rows: Registry[Callable[[], None]] = Registry(bench.rows, "ROWS", "row")
+    assert [row.name for row in rows.chosen(["sweep"])] == ["sweep"]
+    assert {row.name for row in rows.chosen(["ledger"])} >= {"ledger-append", "ledger-verify"}
 
 
 def test_an_unknown_scenario_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
