@@ -21,6 +21,7 @@ def warm(home: Bed) -> None:
     from yunwei.cli import demo_replay  # noqa: F401
     from yunwei.duties import sources
     from yunwei.inspect.vendor import shipped
+    from yunwei.kernel import heap
     from yunwei.runs import dbos_engine  # noqa: F401
     from yunwei.runs.procedure import registry
     from yunwei.work.hardware import procedures  # noqa: F401
@@ -31,3 +32,4 @@ def warm(home: Bed) -> None:
     sources.folder()
     registry()
     shipped()
+    heap.settle()  # a collection in a fork would write to every page that it shares: a fifth of what a play takes
