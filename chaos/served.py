@@ -15,12 +15,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from chaos import machine
 from chaos.machine import Bed
 
 #: seconds in which the platform must be there again, and in which whatever runs must have ended
 BACK_S = 120.0
 #: seconds between two tries to start it, as `Restart=always` with `RestartSec=1`
 AGAIN_S = 1.0
+#: looks that fall due by themselves on the day
+OF_DAY = f"SELECT count(*) FROM runs_run WHERE id LIKE '%:{machine.DAY}:%'"  # noqa: S608 - a constant
 ROLES = {"worker": r"yunwei\.server\.worker", "web": r"yunwei\.server\.web", "serve": r"yunwei\.cli\.main serve"}
 
 
@@ -182,3 +185,12 @@ def descendants(pid: int) -> list[int]:
         found += children
         todo += children
     return found
+
+
+def settled(home: Bed) -> bool:
+    """Whether every run has ended, the day's own among them (which of two looks finds a fault first must be no question),
+    and every claim has its number."""
+    ((runs,),) = home.rows("SELECT count(*) FROM runs_run WHERE ended_at IS NULL")
+    ((of_day,),) = home.rows(OF_DAY)
+    ((waiting,),) = home.rows("SELECT count(*) FROM ledger_intake WHERE NOT sequenced")
+    return bool(of_day > 0 and runs == 0 and waiting == 0)

@@ -144,11 +144,8 @@ class Rounds:
         return told
 
     def settled(self) -> bool:
-        """Whether every run has ended and every claim has its number."""
-        ((runs,),) = self.home.rows("SELECT count(*) FROM runs_run WHERE ended_at IS NULL")
-        ((of_day,),) = self.home.rows("SELECT count(*) FROM duties_attempt")
-        ((waiting,),) = self.home.rows("SELECT count(*) FROM ledger_intake WHERE NOT sequenced")
-        return bool(of_day > 0 and runs == 0 and waiting == 0)
+        """Whether the platform has come to rest."""
+        return served.settled(self.home)
 
     def told(self) -> dict[str, Any]:
         """What it came to, after one more look at what is due, as a worker takes every few seconds; in a child."""

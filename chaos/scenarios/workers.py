@@ -29,7 +29,6 @@ TAKEN_S = 5.0
 #: seconds within which a worker without its lock must have ended
 GONE_S = 60.0
 HOUR = 13.0
-OF_DAY = f"SELECT count(*) FROM runs_run WHERE id LIKE '%:{machine.DAY}:%'"  # noqa: S608 - a constant
 STARTS = ("assets.credential",)
 #: a look at a dead device takes seconds: there is something to take over
 BROKEN = {**machine.MORNING, **machine.SLOW}
@@ -253,12 +252,8 @@ class Rounds:
         return [(str(workflow), str(executor)) for workflow, executor in rows if str(workflow).startswith(run)]
 
     def settled(self) -> bool:
-        """Whether every run has ended, the day's own among them (which of two runs finds a fault first must be no question),
-        and every claim has its number."""
-        ((runs,),) = self.home.rows("SELECT count(*) FROM runs_run WHERE ended_at IS NULL")
-        ((of_day,),) = self.home.rows(OF_DAY)
-        ((waiting,),) = self.home.rows("SELECT count(*) FROM ledger_intake WHERE NOT sequenced")
-        return bool(of_day > 0 and runs == 0 and waiting == 0)
+        """Whether the platform has come to rest."""
+        return served.settled(self.home)
 
     def settled_or_away(self) -> bool:
         """The same of a server that may be away."""
