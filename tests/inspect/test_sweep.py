@@ -450,9 +450,15 @@ async def test_the_order_of_results_is_the_order_of_targets():
 )  # fmt: skip
 def test_what_a_device_says_can_always_be_written(value: object, wanted: object):
     told = Observation("a", "c\x00", "state", "n\ud800", value, raw="\x00")  # type: ignore[arg-type]
-    kept = storable(told)
+    plain = Observation("a", "c", "state", "n", value)  # type: ignore[arg-type]
+    good = Observation("a", "风扇", "state", "n", 7)
+    kept, same, alone = storable([told, good, plain])
+    assert same == good
+    assert msgspec.json.decode(msgspec.json.encode(alone), type=Observation).value == wanted
+    assert storable([good, plain]) == [good, alone]
+    assert storable([good, good]) == [good, good]
     back = msgspec.json.decode(msgspec.json.encode(kept), type=Observation)
     assert back.value == wanted
     assert (back.component, back.name, back.raw) == ("c", "n?", "")
-    part = storable(Part("p", "disk", serial="S\x001"))
+    (part,) = storable([Part("p", "disk", serial="S\x001")])
     assert part.serial == "S1"

@@ -163,6 +163,46 @@ def test_a_good_message_with_a_bad_byte_or_end_raises_garbage_only(data: st.Data
         return
 
 
+@rule(600)
+@given(st.data())
+def test_an_answer_recognised_as_a_whole_is_what_it_is_step_by_step(data: st.DataObject) -> None:
+    oid = ber.oid_content("1.3.6.1.2.1.2.2.1.2.1")
+    sizes = data.draw(st.lists(st.sampled_from([0, 3, 90, 200, 3000]), max_size=3))
+    varbinds = [ber.encode_varbind(oid, ber.encode_value(t.OCTET_STRING, b"x" * n)) for n in sizes]
+    community = data.draw(st.sampled_from([b"public", b"", b"a.*", b"c" * 140]))
+    ident = data.draw(st.sampled_from([0, 5 << 24, message.MAX_ID, -1]))
+    status = data.draw(st.sampled_from([0, 2, 18, 300, -1]))
+    tag = data.draw(st.sampled_from([message.RESPONSE, message.GET]))
+    pdu = message.build_pdu(tag, ident, status, data.draw(st.sampled_from([0, 1, 127, 128])), varbinds)
+    sent = bytearray(message.build_v2c(community, pdu))
+    if data.draw(st.booleans()):
+        sent[data.draw(st.integers(0, min(60, len(sent) - 1)))] = data.draw(st.integers(0, 255))
+    told = bytes(sent)
+
+    def slow() -> message.Pdu:
+        parsed = message.parse_v2c(told)
+        if (parsed.tag, parsed.version, parsed.community) != (message.RESPONSE, 1, community):
+            raise SnmpGarbage("another")
+        return message.parse_pdu(told, parsed.tag, parsed.start, parsed.stop)
+
+    try:
+        wanted = slow()
+    except SnmpGarbage:
+        with pytest.raises(SnmpGarbage):
+            message.read_answer(told, community)
+    else:
+        assert message.read_answer(told, community) == wanted
+
+
+@given(st.integers(message.MIN_ID, message.MAX_ID), st.integers(-1, 300), st.integers(-1, 300), st.integers(0, 60))
+def test_a_pdu_is_the_same_bytes_however_long(ident: int, status: int, index: int, size: int) -> None:
+    varbind = message.null_varbind(b"\x2b" * (size + 1))
+    for varbinds in ([varbind], [varbind] * 3):
+        numbers = b"".join(map(ber.encode_int, (ident, status, index)))
+        wanted = ber.tlv(message.GETBULK, numbers + ber.tlv(t.SEQUENCE, b"".join(varbinds)))
+        assert message.build_pdu(message.GETBULK, ident, status, index, varbinds) == wanted
+
+
 @pytest.mark.parametrize(
     ("raw", "text"),
     [

@@ -113,6 +113,27 @@ def test_garbage_in_one_value_closes_its_column_and_keeps_the_rows_before_it() -
         message.value_of(odd)
 
 
+def test_garbage_found_when_the_rows_are_taken_closes_its_column_too() -> None:
+    reader = ColumnReader(COLUMNS[:2], 2, bulk=True, max_rows=1000)
+    one, odd, past = (
+        ber.encode_value(INTEGER, 1),
+        b"\x47\x01\x00",
+        (ber.oid_content("1.4"), ber.encode_value(INTEGER, 1)),
+    )
+    for n in range(3):  # three packets of two rows, an odd value in the second; then the end
+        reader.ask()
+        indices = (bytes((2 * n + 1,)), bytes((2 * n + 2,)))
+        rows = [(indices[0], odd if n == 1 else one, one), (indices[1], one, one)]
+        reader.take(Pdu(message.RESPONSE, 1 << 24, 0, 0, [], rows))
+    reader.ask()
+    reader.take(Pdu(message.RESPONSE, 1 << 24, 0, 0, [past, past]))
+    got = reader.result()
+    assert reader.ask() is None
+    assert [list(rows) for rows in got.rows.values()] == [["1", "2"], ["1", "2", "3", "4", "5", "6"]]
+    assert got.complete == {COLUMNS[0]: False, COLUMNS[1]: True}
+    assert list(got.reasons) == COLUMNS[:1]
+
+
 def test_no_more_is_asked_than_the_rows_that_are_expected() -> None:
     reader = ColumnReader(COLUMNS, 25, bulk=True, max_rows=1000, expected=7)
     question = reader.ask()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from yunwei.kernel.i18n import _
 from yunwei.snmp import ber, message
@@ -63,10 +64,14 @@ def _tail(content: bytes) -> tuple[str, bytes]:
     return known
 
 
+#: the sorting key of a whole OID: where tables begin and end is the same in all devices of a kind
+_place = lru_cache(maxsize=4096)(ber.oid_key)
+
+
 class _Column:
     """One column on its way."""
 
-    __slots__ = ("complete", "key", "last", "name", "prefix", "reason", "rows")
+    __slots__ = ("complete", "count", "key", "last", "name", "prefix", "reason", "rows")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -74,6 +79,7 @@ class _Column:
         self.last = self.prefix  # the OID to go on from
         self.key = b""  # sorting key of the last index
         self.rows: dict[str, Value] = {}
+        self.count = 0  # rows that were read, also those whose values the reader still holds
         self.complete = False
         self.reason = ""
 
@@ -99,25 +105,31 @@ class _Column:
                 self.reason = _("设备返回的 OID 没有递增：{oid}").format(oid=ber.oid_text(oid))
                 return
             rows[text] = known.get(element) or value_of(element)
+            self.count += 1
             last_key = key
         self.key = last_key
         self.last = oid
         self._bounded(max_rows)
 
-    def take_whole(self, indices: Sequence[bytes], texts: list[str], elements: Sequence[bytes], max_rows: int) -> None:
-        """Take this column of whole rows; the indices are known to follow one another and the last row."""
-        try:
-            values = values_of(elements)
-        except SnmpGarbage:
-            self.take([(self.prefix + index, e) for index, e in zip(indices, elements, strict=True)], max_rows)
-            return  # not reached: the same element is garbage there, after the rows before it were taken
-        self.rows.update(zip(texts, values, strict=True))
-        self.key = _tail(indices[-1])[1]
-        self.last = self.prefix + indices[-1]
+    def go_on(self, index: bytes, key: bytes, count: int, max_rows: int) -> None:
+        """Whole rows up to this index were read, `count` of them; `keep` takes their values later."""
+        self.key, self.last = key, self.prefix + index
+        self.count += count
         self._bounded(max_rows)
 
+    def keep(self, texts: Sequence[str], elements: Sequence[bytes]) -> None:
+        """Take the values of whole rows under their indices. One that is garbage closes the column before it."""
+        try:
+            self.rows.update(zip(texts, values_of(elements), strict=True))
+        except SnmpGarbage:
+            try:
+                for text, element in zip(texts, elements, strict=True):
+                    self.rows[text] = value_of(element)
+            except SnmpGarbage as error:
+                self.reason = error.message
+
     def _bounded(self, max_rows: int) -> None:
-        if len(self.rows) > max_rows:
+        if self.count > max_rows:
             self.reason = _("超过 {n} 行仍未结束").format(n=max_rows)
 
     def _exception(self, tag: int, oid: bytes) -> None:
@@ -129,7 +141,7 @@ class _Column:
 
     def _left(self, oid: bytes) -> None:
         """An OID outside the column: proof of its end if it sorts after it, else the agent runs in circles."""
-        if ber.oid_key(oid) > ber.oid_key(self.prefix):
+        if _place(oid) > _place(self.prefix):
             self.complete = True
         else:
             self.reason = _("设备返回的 OID 没有递增：{oid}").format(oid=ber.oid_text(oid))
@@ -158,19 +170,29 @@ class ColumnReader:
         self.error: SnmpError | None = None
         self._asked: list[_Column] = []
         self._repetitions = self.repetitions  # of the last question
+        # whole rows of the columns asked, which are taken all at once when something else comes: what a table costs is
+        # the beginning of each loop over the few rows of a packet
+        self._texts: list[str] = []
+        self._whole: list[Row] = []
 
     def ask(self) -> tuple[int, int, int, list[bytes]] | None:
         """(PDU tag, non-repeaters, max-repetitions, varbinds) to send next, or None when there is nothing left."""
-        self._asked = [column for column in self.columns if column.open][: self.width]
+        if self._open() != self._asked:
+            self._settle()
+            self._asked = self._open()
         if not self._asked:
             return None
         names = [message.null_varbind(column.last) for column in self._asked]
         if not self.bulk:
             return message.GETNEXT, 0, 0, names
         # what is expected and one more, which proves the end: the rest of the packet would be read for nothing
-        left = self.expected + 1 - min(len(column.rows) for column in self._asked) if self.expected else 0
+        left = self.expected + 1 - min(column.count for column in self._asked) if self.expected else 0
         self._repetitions = min(self.repetitions, left) if left > 0 else self.repetitions
         return message.GETBULK, 0, self._repetitions, names
+
+    def _open(self) -> list[_Column]:
+        """The columns to ask for next."""
+        return [column for column in self.columns if column.open][: self.width]
 
     def rows(self, data: bytes, pos: int, end: int) -> tuple[list[Row], int]:
         """The whole rows of an answer to the last `ask`, see `message.RowReader`."""
@@ -198,6 +220,7 @@ class ColumnReader:
             )
         ):
             return
+        self._settle()
         for position, column in enumerate(self._asked):
             if not column.reason:
                 try:
@@ -219,13 +242,19 @@ class ColumnReader:
             texts.append(text)
             last = key
         if texts:
-            indices, *columns = zip(*rows[: len(texts)], strict=True)
-            for column, elements in zip(self._asked, columns, strict=True):
-                try:
-                    column.take_whole(indices, texts, elements, self.max_rows)
-                except SnmpGarbage as error:
-                    column.reason = error.message
+            self._texts += texts
+            self._whole += rows[: len(texts)]
+            for column in self._asked:
+                column.go_on(rows[len(texts) - 1][0], last, len(texts), self.max_rows)
         return len(texts)
+
+    def _settle(self) -> None:
+        """Take the values of the whole rows that were read."""
+        if self._texts:
+            _indices, *columns = zip(*self._whole, strict=True)
+            for column, elements in zip(self._asked, columns, strict=True):
+                column.keep(self._texts, elements)
+            self._texts, self._whole = [], []
 
     def _shrink(self, status: int) -> None:
         """Ask for less next time; when nothing is left to take away, the column's value does not fit a message."""
@@ -262,6 +291,7 @@ class ColumnReader:
 
     def fail(self, error: SnmpError) -> None:
         """The exchange itself broke: every open column stays incomplete."""
+        self._settle()
         self.error = error
         for column in self.columns:
             if column.open:
@@ -269,6 +299,7 @@ class ColumnReader:
 
     def result(self) -> Columns:
         """What was read so far."""
+        self._settle()
         return Columns(
             rows={column.name: column.rows for column in self.columns},
             complete={column.name: column.complete for column in self.columns},

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import repeat
+from operator import itemgetter
 from typing import NamedTuple
 
 from yunwei.snmp import ber
@@ -112,8 +114,15 @@ def null_varbind(oid: bytes) -> bytes:
 
 def build_pdu(tag: int, request_id: int, status: int, index: int, varbinds: Iterable[bytes]) -> bytes:
     """A PDU element from complete varbinds."""
+    content = b"".join(varbinds)
+    size = len(content)
+    if (
+        size < 0x80 - 14 and MIN_ID <= request_id <= MAX_ID and 0 <= status < 0x80 and 0 <= index < 0x80
+    ):  # nearly always
+        shape = b"%c%c\x02\x04%b\x02\x01%c\x02\x01%c%c%c%b"
+        return shape % (tag, size + 14, request_id.to_bytes(4), status, index, SEQUENCE, size, content)
     head = ber.encode_int(request_id) + ber.encode_int(status) + ber.encode_int(index)
-    return ber.tlv(tag, head + ber.tlv(SEQUENCE, b"".join(varbinds)))
+    return ber.tlv(tag, head + ber.tlv(SEQUENCE, content))
 
 
 def parse_pdu(data: bytes, tag: int, start: int, stop: int, read: RowReader | None = None) -> Pdu:
@@ -124,10 +133,16 @@ def parse_pdu(data: bytes, tag: int, start: int, stop: int, read: RowReader | No
     first, last = ber.expect(data, pos, stop, SEQUENCE, "varbinds")
     if last != stop:
         raise garbage("bytes after the varbinds")
-    if read is not None and not status:
+    return _pdu(data, tag, (request_id, status, index), (first, last), read)
+
+
+def _pdu(data: bytes, tag: int, numbers: tuple[int, int, int], place: tuple[int, int], read: RowReader | None) -> Pdu:
+    """The PDU with these numbers whose varbinds stand at `place`."""
+    first, last = place
+    if read is not None and not numbers[1]:
         rows, first = read(data, first, last)
-        return Pdu(tag, request_id, status, index, parse_varbinds(data, first, last), rows)
-    return Pdu(tag, request_id, status, index, parse_varbinds(data, first, last))
+        return Pdu(tag, *numbers, parse_varbinds(data, first, last), rows)
+    return Pdu(tag, *numbers, parse_varbinds(data, first, last))
 
 
 def parse_varbinds(data: bytes, pos: int, end: int) -> list[Varbind]:
@@ -210,20 +225,24 @@ known_values: dict[bytes, Value] = {}
 _REPEATS = frozenset({INTEGER, OCTET_STRING, OID, GAUGE32})
 _COUNTERS = {COUNTER32: 4, COUNTER64: 8, TIMETICKS: 4}
 _new = tuple.__new__
+_tag_of = itemgetter(0)
 
 
 def values_of(elements: Sequence[bytes]) -> list[Value]:
-    """The values of one column, each a complete element whose length is right. Raises SnmpGarbage.
+    """The values of one column, each a complete element in the short form whose length is right. Raises SnmpGarbage.
 
-    Counters, half of a poll, are all of one kind and never the same again: nothing is looked up for them.
+    Counters, half of a poll, are all of one kind and never the same again: nothing is looked up for them. What runs over
+    the elements are the interpreter's own loops.
     """
     tag = elements[0][0]
-    if (size := _COUNTERS.get(tag)) and {element[0] for element in elements} == {tag}:
-        numbers = [int.from_bytes(element[2:], "big") for element in elements]
-        lengths = [element[1] for element in elements]
-        if min(lengths) > 0 and max(lengths) <= size + 1 and max(numbers) < 1 << 8 * size:
-            return [_new(Value, (tag, number)) for number in numbers]
-    return [known_values.get(element) or value_of(element) for element in elements]
+    if (size := _COUNTERS.get(tag)) and set(map(_tag_of, elements)) == {tag}:
+        numbers = [int.from_bytes(element[2:]) for element in elements]
+        if min(map(len, elements)) > 2 and max(map(len, elements)) <= size + 3 and max(numbers) < 1 << 8 * size:
+            return list(map(_new, repeat(Value), zip(repeat(tag), numbers)))
+    try:
+        return list(map(known_values.__getitem__, elements))
+    except KeyError:
+        return [known_values.get(element) or value_of(element) for element in elements]
 
 
 def value_of(element: bytes) -> Value:
@@ -270,6 +289,42 @@ def parse_v2c(data: bytes) -> V2cMessage:
     if stop != end or not GET <= tag <= REPORT:
         raise garbage("PDU")
     return V2cMessage(version, community, tag, start, stop)
+
+
+_LENGTH = b"([\\x00-\\x7f]|\\x81.|\\x82..)"
+
+
+@lru_cache(maxsize=1024)
+def _answer_pattern(community: bytes) -> re.Pattern[bytes]:
+    """What the head of a v2c answer looks like up to its varbinds: lengths, request-id, error-status, error-index."""
+    known = re.escape(b"\x02\x01\x01\x04" + ber.encode_length(len(community)) + community + bytes((RESPONSE,)))
+    small = b"\\x02\\x01([\\x00-\\x7f])"
+    numbers = b"\\x02\\x04([\\x00-\\x7f]...)" + small + small
+    return re.compile(b"0" + _LENGTH + known + _LENGTH + numbers + b"0" + _LENGTH, re.DOTALL)
+
+
+def _length(told: bytes) -> int:
+    """A length as `_LENGTH` finds it."""
+    return told[0] if len(told) == 1 else int.from_bytes(told[1:])
+
+
+def read_answer(data: bytes, community: bytes, read: RowReader | None = None) -> Pdu:
+    """The response to a question of this community, `read` as in `parse_pdu`. Raises SnmpGarbage for anything else.
+
+    What every agent sends is recognised as a whole; what does not fit is taken apart step by step.
+    """
+    found = _answer_pattern(community).match(data)
+    if found is not None:
+        whole, inner, number, status, index, varbinds = found.groups()
+        end, first = len(data), found.end()
+        if found.end(1) + _length(whole) == found.end(2) + _length(inner) == first + _length(varbinds) == end:
+            return _pdu(data, RESPONSE, (int.from_bytes(number), status[0], index[0]), (first, end), read)
+    parsed = parse_v2c(data)
+    if parsed.tag != RESPONSE or parsed.version != 1:
+        raise garbage("not a v2c response")
+    if parsed.community != community:
+        raise garbage("community of the response")
+    return parse_pdu(data, parsed.tag, parsed.start, parsed.stop, read)
 
 
 # --- v3

@@ -45,12 +45,7 @@ class Community:
 
     def unwrap(self, data: bytes, idents: Collection[int], read: RowReader | None = None) -> Pdu | None:
         """The response PDU."""
-        parsed = message.parse_v2c(data)
-        if parsed.tag != message.RESPONSE or parsed.version != 1:
-            raise garbage("not a v2c response")
-        if parsed.community != self.community:
-            raise garbage("community of the response")
-        pdu = message.parse_pdu(data, parsed.tag, parsed.start, parsed.stop, read)
+        pdu = message.read_answer(data, self.community, read)
         return pdu if pdu.request_id in idents else None
 
     def heed(self, report: Pdu) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -139,8 +138,8 @@ class Look:
             detail=detail,
             identity={k: _text(v) for k, v in identity.items()},
             moving={k: _text(v) for k, v in moving.items()},
-            observations=[storable(o) for o in reading.observations] if reading else [],
-            parts=[storable(p) for p in reading.parts] if reading else [],
+            observations=storable(reading.observations) if reading else [],
+            parts=storable(reading.parts) if reading else [],
             partial=sorted(set(partial or ())),
             # the machine's own second, beside the injected clock: tells two looks in one moment from a frozen device
             counts={**self.trace.counts, "wall_s": int(self.tools.wall())},
@@ -152,20 +151,35 @@ class Look:
 Told = TypeVar("Told", Observation, Part)
 
 
-def storable(told: Told) -> Told:
+def storable(told: Sequence[Told]) -> list[Told]:
     """What a device said, as JSON and every database can hold it: no NUL, whole numbers of 64 bits, texts of bounded length.
 
-    One device's odd number or character must not make the result of all the others unwritable.
+    One device's odd number or character must not make the result of all the others unwritable. Nearly always there is
+    none: whole columns are looked at first.
     """
-    for value in msgspec.structs.astuple(told):
-        sort = value.__class__
-        if sort is str:
-            if (not value.isascii() or len(value) > MAX_TEXT or "\x00" in value) and _text(value) != value:
-                break
-        elif sort is int and not -(2**63) <= value < 2**63:
-            break
-    else:
-        return told  # nearly always
+    if all(map(_fits, zip(*map(msgspec.structs.astuple, told), strict=True))):
+        return list(told)
+    return [_fitted(one) for one in told]
+
+
+def _fits(values: Sequence[JSON]) -> bool:
+    """Whether a column can be stored as it is."""
+    sorts = set(map(type, values))
+    if str in sorts:
+        texts = values if len(sorts) == 1 else [value for value in values if value.__class__ is str]
+        joined = "".join(texts)
+        if "\x00" in joined or max(map(len, texts)) > MAX_TEXT:
+            return False
+        if not joined.isascii() and _clean(joined) != joined:
+            return False
+    if int in sorts:
+        numbers = [value for value in values if value.__class__ is int]
+        return min(numbers) >= -(2**63) and max(numbers) < 2**63
+    return True
+
+
+def _fitted(told: Told) -> Told:
+    """One observation or part as it can be stored."""
     changed: dict[str, JSON] = {}
     for name in told.__struct_fields__:
         value = getattr(told, name)
@@ -181,9 +195,7 @@ def _text(value: str) -> str:
     return _clean(value[:MAX_TEXT])
 
 
-@lru_cache(maxsize=4096)
 def _clean(value: str) -> str:
-    """Devices say the same words every sweep: remembered."""
     return value.replace("\x00", "").encode("utf-8", "replace").decode()
 
 

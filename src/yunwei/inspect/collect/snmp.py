@@ -143,8 +143,7 @@ async def _tables(session: Session, vendor: VendorFile, data: SnmpData) -> list[
                     raise
                 continue
             silent = 0
-            for column, found in read.rows.items():
-                data.columns[column] = dict(found)
+            data.columns.update(read.rows)
             unended = [c for c in asked if not read.complete[c]]
             partial += unended
             data.partial.update(unended)

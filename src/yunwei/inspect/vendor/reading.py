@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -22,7 +23,7 @@ class SnmpData:
     """
 
     scalars: dict[str, SnmpValue] = field(default_factory=dict)
-    columns: dict[str, dict[str, SnmpValue]] = field(default_factory=dict)
+    columns: dict[str, Mapping[str, SnmpValue]] = field(default_factory=dict)
     partial: set[str] = field(default_factory=set)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 from yunwei.inspect.observation import Target
@@ -17,6 +18,7 @@ from yunwei.kernel.verdict import Reason
 
 _MISSING = frozenset({5, 128, 129, 130})
 _Row = dict[str, Any]
+_plain_of = itemgetter(1)
 
 
 def apply_snmp(vendor: VendorFile, data: SnmpData, target: Target, terms: dict[str, Any]) -> Reading:
@@ -88,7 +90,7 @@ def _rows(table: TablePlan, data: SnmpData, scalars: _Row) -> dict[str, _Row]:
     if not columns:
         return {}
     indices = list(columns[0][1])
-    raw = [[value[1] for value in told.values()] for _column, told in columns]
+    raw = [list(map(_plain_of, told.values())) for _column, told in columns]
     plain = [_plain(column.read, values) for (column, _told), values in zip(columns, raw, strict=True)]
     if all(list(told) == indices for _column, told in columns) and not any(None in values for values in raw):
         names = ("index", "scalar", *(column.name for column, _told in columns))
