@@ -112,12 +112,12 @@ def read_by_peer(address: str, raw: Mapping[str, tuple[int, Any]]) -> str:
     """
     vendor = _vendor()
     data = SnmpData(scalars={oid: raw[oid] for oid in vendor.snmp_scalars if oid in raw})
-    columns = {column: f"{column}." for table in vendor.snmp_tables for column in table.columns}
-    data.columns = {column: {} for column in columns}
+    told: dict[str, dict[str, tuple[int, Any]]] = {c: {} for table in vendor.snmp_tables for c in table.columns}
     for oid, value in raw.items():
-        head = _column(oid, data.columns)
+        head = _column(oid, told)
         if head:
-            data.columns[head][oid[len(head) + 1 :]] = value
+            told[head][oid[len(head) + 1 :]] = value
+    data.columns.update(told)
     reading = apply_snmp(vendor, data, Target(address, "snmp", address), {})
     return judged(reading.observations, reading.parts)
 

@@ -33,6 +33,8 @@ CONNECTIONS = 200
 WORKERS_LATENCY_MS, MOST_S = 1_100.0, 900.0
 #: shares of devices that a worker has in hand at once, as shipped; the looks of the row, each of one share, fill those of four
 SHARES, RUNS, EACH, WARM = 8, 32, 10, 2
+#: when quick: fewer devices a look keep the processor as idle at a shorter wait
+QUICK_LATENCY_MS, QUICK_EACH = 500.0, 4
 
 
 class Worker:
@@ -163,12 +165,13 @@ def rate(quick: bool) -> Row:
 
 def workers(quick: bool) -> Row:
     """Four workers on PostgreSQL on a latency-bound farm"""
-    count, rounds = RUNS * EACH, 1 if quick else 3
+    each, latency, rounds = (QUICK_EACH, QUICK_LATENCY_MS, 1) if quick else (EACH, WORKERS_LATENCY_MS, 3)
+    count = RUNS * each
     rates: dict[int, list[float]] = {1: [], 4: []}
     busy: dict[int, list[float]] = {1: [], 4: []}
     with (
         cluster(durable=True, connections=CONNECTIONS) as database, site(database) as platform,
-        mix(count, latency_ms=WORKERS_LATENCY_MS, small=True) as farm,
+        mix(count, latency_ms=latency, small=True) as farm,
     ):  # fmt: skip
         platform.register(farm.farms)
         with platform.serve():
@@ -197,12 +200,12 @@ def workers(quick: bool) -> Row:
         ),
         equal=f"{count:,} devices told of and passed in every sweep, by either number of workers",
         bound=(
-            f"one worker waits: {SHARES} shares of {EACH} devices are in hand at once, and a device takes its 15 answers one after"
+            f"one worker waits: {SHARES} shares of {each} devices are in hand at once, and a device takes its 15 answers one after"
             " the other; what the processor does meanwhile is among the figures, and four workers do four times as much of it"
         ),
         notes=(
-            (f"switches with {WORKERS_LATENCY_MS:.0f} ms before each of their 15 answers; {RUNS} looks fall due at once, as duties of one"
-            f" morning do, each at {EACH} of them: a share. Four workers have room for all, one for a quarter"),
+            (f"switches with {latency:.0f} ms before each of their 15 answers; {RUNS} looks fall due at once, as duties of one"
+            f" morning do, each at {each} of them: a share. Four workers have room for all, one for a quarter"),
         ),
     )  # fmt: skip
 

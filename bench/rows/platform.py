@@ -23,11 +23,16 @@ DEAD_S = 8
 MOST_S = 1800.0
 PATHS = ("/today", "/sweeps", "/findings", "/assets", "/evidence", "/occurrences", "/tickets")
 RATE = 5.0  # pages a second: a third of what the web process gives on one busy core (45 ms each, measured at load 7)
+PAGES_BOUND = (
+    "The pages: the web process's own interpreter and the kernel's scheduler; workers stand back by 10, collectors by 15, the"
+    f" farm by {FARM_NICE}, each with its whole session, and SQLite's readers wait for no writer. What nobody can stand back"
+    " from is the other half of a core: two hyperthreads slow each other"
+)
 
 
 def idle(quick: bool) -> Row:
     """Idle memory of the whole embedded platform"""
-    rest, times = (30, 3) if quick else (300, 10)
+    rest, times = (10, 2) if quick else (300, 10)
     with site() as platform, platform.serve() as pid:
         Load(platform.url, RATE, PATHS).end()  # somebody has looked at every page
         time.sleep(rest)
@@ -72,6 +77,24 @@ class Sweeps:
         self.farm.append(watch.beside_s)
 
 
+@dataclass
+class Pages:
+    """What a visitor met: the 99th percentile of a page in seconds, idle and beside a sweep, and what of it."""
+
+    idle: list[float] = field(default_factory=list)
+    storing: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    asked: int = 0
+
+    def add(self, quiet: dict[str, Any], busy: dict[str, Any]) -> str:
+        """One round; the first answer that was no page, or ""."""
+        self.idle.append(p99(quiet["took"]))
+        self.storing.append(p99(busy["took"]))
+        self.ratios.append(self.storing[-1] / self.idle[-1])
+        self.asked += len(busy["took"])
+        return str((quiet["bad"] + busy["bad"] or [""])[0])
+
+
 @contextmanager
 def met(count: int) -> Iterator[tuple[Mix, Platform, int]]:
     """A platform that has met every device once and has the client's word for each; then some of them die."""
@@ -96,35 +119,55 @@ def swept(farm: Mix, platform: Platform, pid: int, turn: int, into: Sweeps) -> s
 
 
 def sweep(quick: bool) -> Row:
-    """Sweep of 10,000 endpoints (1,000 when quick), judged and stored in SQLite"""
-    count, times = (1_000, 1) if quick else (10_000, 3)
-    found = Sweeps()
+    """Sweep of 10,000 endpoints (1,000 when quick), judged and stored in SQLite, and pages meanwhile"""
+    count, times, rest = (1_000, 1, 8.0) if quick else (10_000, 3, 30.0)
+    found, pages, beside = Sweeps(), Pages(), Sweeps()
     with met(count) as (farm, platform, pid):
         before = platform.hand.ask("sizes")
         for turn in range(1, times + 1):
             if why := swept(farm, platform, pid, turn, found):
                 return Row(void=f"round {turn}: {why}")
         grown = _grown(before, platform.hand.ask("sizes"), count * times)
+        visitor = Load(platform.url, RATE, PATHS)
+        try:
+            for turn in range(times + 1, 2 * times + 1):
+                visitor.go()
+                time.sleep(rest)
+                quiet = visitor.stop()
+                visitor.go()
+                why = swept(farm, platform, pid, turn, beside)
+                if why := pages.add(quiet, visitor.stop()) or why:
+                    return Row(void=f"round {turn}, with a visitor: {why}")
+        finally:
+            visitor.end()
     return Row(
         claims=(
             Claim("wall of a sweep, from its start until it is judged", at_most(SWEEP_S * count / 10_000 + (DEAD_S if quick else 0), "s"), Spread.of(found.wall)),
             Claim("memory of the platform at its peak", at_most(SWEEP_MIB, "MiB"), Spread.of(found.peak)),
+            Claim("p99 of a page, storing / idle", at_most(2), Spread.of(pages.ratios), "the same pages on the same platform, idle"),
         ),
         figures=(
             Figure("platform", "CPU of a sweep", Spread.of(found.cpu), "s"),
             Figure("farm", "CPU of a sweep, on the same cores", Spread.of(found.farm), "s"),
             Figure("platform", "from submission to start", Spread.of(found.waited), "s"),
             *(Figure("storage", name, Spread.of([value]), "bytes") for name, value in grown.items()),
+            Figure("idle", "p99 of a page", Spread.of(v * 1000 for v in pages.idle), "ms"),
+            Figure("storing", "p99 of a page", Spread.of(v * 1000 for v in pages.storing), "ms"),
+            Figure("platform", "wall of a sweep with a visitor beside it", Spread.of(beside.wall), "s"),
+            Figure("platform", "memory with a visitor beside it", Spread.of(beside.peak), "MiB"),
         ),
         equal=(
             f"{count:,} devices told of in every round, {len(farm.broken)} with an injected fault and found with its very"
-            f" findings, {len(farm.dead)} dead and unproven, all others passed; the findings of the round before closed"
+            f" findings, {len(farm.dead)} dead and unproven, all others passed; the findings of the round before closed;"
+            f" {pages.asked:,} pages asked for meanwhile, every one answered 200 with its title"
         ),
-        bound=_bound(found, count),
+        bound=f"{_bound(found, count)}. {PAGES_BOUND}",
         notes=(
             (f"half switches, a third of them with 65 ports; half BMCs without $expand over TLS; {LATENCY_MS:.0f} ms before every"
              " answer; other devices are broken in every round, the dead stay dead"),
-            "memory is that of all processes of `yunwei serve` and their collectors, pages included",
+            "memory is that of all processes of `yunwei serve` and their collectors",
+            (f"the visitor, in rounds of its own: {RATE:.0f} pages a second at fixed moments ({' '.join(PATHS)}), whether or not"
+             " those before were answered"),
         ),
     )  # fmt: skip
 
@@ -149,48 +192,9 @@ def _grown(before: dict[str, Any], after: dict[str, Any], looks: int) -> dict[st
     }
 
 
-def web(quick: bool) -> Row:
-    """Pages while a sweep of 10,000 endpoints (1,000 when quick) stores its results"""
-    count, times, rest = (1_000, 1, 10.0) if quick else (10_000, 3, 30.0)
-    found, ratios, idle_s, busy_s, asked = Sweeps(), [], [], [], 0
-    with met(count) as (farm, platform, pid):
-        visitor = Load(platform.url, RATE, PATHS)
-        try:
-            for turn in range(1, times + 1):
-                visitor.go()
-                time.sleep(rest)
-                quiet = visitor.stop()
-                visitor.go()
-                why = swept(farm, platform, pid, turn, found)
-                busy = visitor.stop()
-                if why := why or (quiet["bad"] + busy["bad"] or [""])[0]:
-                    return Row(void=f"round {turn}: {why}")
-                idle_s.append(p99(quiet["took"]))
-                busy_s.append(p99(busy["took"]))
-                ratios.append(busy_s[-1] / idle_s[-1])
-                asked += len(busy["took"])
-        finally:
-            visitor.end()
-    return Row(
-        claims=(Claim("p99 of a page, storing / idle", at_most(2), Spread.of(ratios), "the same pages on the same platform, idle"),),
-        figures=(
-            Figure("idle", "p99 of a page", Spread.of(v * 1000 for v in idle_s), "ms"),
-            Figure("storing", "p99 of a page", Spread.of(v * 1000 for v in busy_s), "ms"),
-            Figure("sweep", "wall, with the visitor beside it", Spread.of(found.wall), "s"),
-        ),
-        equal=f"{asked:,} pages asked for during the sweeps, every one answered 200 with its title; the sweeps proved what they must",
-        bound=(
-            "the web process's own interpreter and the kernel's scheduler: workers stand back by 10, collectors by 15, the farm by"
-            f" {FARM_NICE}, each with its whole session, and SQLite's readers wait for no writer. What nobody can stand back"
-            " from is the other half of a core: two hyperthreads slow each other"
-        ),
-        notes=(f"{RATE:.0f} pages a second at fixed moments ({' '.join(PATHS)}), whether or not those before were answered",),
-    )  # fmt: skip
-
-
 def p99(took: list[float]) -> float:
     """The 99th percentile."""
     return statistics.quantiles(took, n=100, method="inclusive")[98]
 
 
-ROWS: dict[str, RowFunction] = {"platform-idle": idle, "sweep": sweep, "sweep-web": web}
+ROWS: dict[str, RowFunction] = {"platform-idle": idle, "sweep": sweep}

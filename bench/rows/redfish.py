@@ -75,7 +75,7 @@ def _waits(runs: Sequence[Sample], gets: int) -> str:
 
 def rate(quick: bool) -> Row:
     """Redfish deep inspection at 50 ms latency, BMCs per second"""
-    ours, one, many, times = (150, 3, 32, 2) if quick else (500, 5, 96, 5)
+    ours, one, many, times = (100, 2, 16, 2) if quick else (500, 5, 96, 5)
     with (
         servers(ours, latency_ms=LATENCY_MS) as farm, Product() as product,
         Peer("sushy_look", **NO_CA) as sushy, Peer("requests_look", **NO_CA) as threads,
