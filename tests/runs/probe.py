@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 database, engine_url, folder_name, executor = sys.argv[1:5]
 folder = Path(folder_name)
@@ -26,7 +27,7 @@ from django.conf import settings  # noqa: E402
 settings.INSTANCE = folder
 
 from yunwei.kernel.clock import SystemClock  # noqa: E402
-from yunwei.runs import engine, services  # noqa: E402
+from yunwei.runs import dbos_engine, engine, services  # noqa: E402
 from yunwei.runs import procedure as procedures  # noqa: E402
 from yunwei.runs.dbos_engine import DbosEngine  # noqa: E402
 from yunwei.runs.procedure import Procedure, Step, StepContext  # noqa: E402
@@ -70,6 +71,15 @@ PROCEDURES = (
 found: dict[str, Procedure] = {}
 procedures.collect(PROCEDURES, found, where="probe")
 procedures.registry = lambda: found  # type: ignore[assignment]
+
+if late := float(os.environ.get("PROBE_CLIENT_LATE_S", "0")):
+    real_client = dbos_engine.DBOSClient
+
+    def late_client(**options: Any) -> Any:
+        time.sleep(late)
+        return real_client(**options)
+
+    dbos_engine.DBOSClient = late_client  # type: ignore[assignment,misc]
 
 durable = DbosEngine(engine_url, executor_id=executor, clock=SystemClock(), polling=0.05)
 stop = threading.Event()

@@ -42,9 +42,9 @@ class Lab:
         self.folder, self.database, self.engine_url = folder, database, engine_url
         self.children: list[subprocess.Popen[bytes]] = []
 
-    def worker(self, name: str) -> subprocess.Popen[bytes]:
+    def worker(self, name: str, **more: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "tests/runs/probe.py", self.database, self.engine_url, str(self.folder), name]
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        env = {**os.environ, "PYTHONPATH": str(ROOT), **more}
         with (self.folder / f"{name}.out").open("wb") as out:
             child = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT)
         self.children.append(child)
@@ -118,6 +118,18 @@ def test_a_killed_worker_goes_on_where_it_was(lab: Lab):
     assert f"{second} begin slow r1" in log, "the interrupted step runs again"
     assert f"{second} last [0, 2, 4] r1" in log
     assert Run.objects.get(pk="r1").done == 3
+
+
+def test_what_is_taken_up_while_the_engine_still_starts_does_not_fail(lab: Lab):
+    submit("r1")
+    first = lab.worker("solo")
+    wait(lambda: "solo begin slow r1" in lab.log(), "the slow step")
+    lab.kill(first)
+    (lab.folder / "go").touch()
+    (lab.folder / "log").rename(lab.folder / "log.before")
+    lab.worker("solo", PROBE_CLIENT_LATE_S="1.0")  # the run hands shares over as soon as it is taken up
+    wait(lambda: Run.objects.get(pk="r1").ended_at is not None, "the end of the run")
+    assert ended("r1")
 
 
 @pytest.mark.skipif(not ON_POSTGRES, reason="two workers need PostgreSQL; runs in the PostgreSQL half of make test")

@@ -249,15 +249,16 @@ class DbosEngine:
         self._engines = [database_engine(self._url), database_engine(self._url)]
         own, client = self._engines
         DBOS(config=_config(self._url, own, self.executor_id, migrate=False, polling=self._polling))
-        DBOS.launch()
-        if own.dialect.name == "postgresql":
-            checkpoints.stand_before(_get_dbos_instance()._sys_db, current_owner_xid)  # noqa: SLF001 - there is no public seam
+        # before the launch, which takes up what a crash left at once, and that may be a step that hands shares over
         _process.client = DBOSClient(
             system_database_url=self._url,
             system_database_engine=client,
             serializer=JsonSerializer(),
             application_name=APPLICATION,
         )
+        DBOS.launch()
+        if own.dialect.name == "postgresql":
+            checkpoints.stand_before(_get_dbos_instance()._sys_db, current_owner_xid)  # noqa: SLF001 - there is no public seam
         for queue, slots in self._slots.items():
             polling = self._polling / 2 if queue == RUNS else self._polling  # a run may take less than a look lasts
             DBOS.register_queue(queue, worker_concurrency=slots, polling_interval_sec=polling)
