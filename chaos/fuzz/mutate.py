@@ -162,15 +162,19 @@ def elements(content: bytes) -> list[tuple[int, bytes]] | None:
     return out or None
 
 
-def ber(dice: random.Random, sample: bytes, rate: float = 0.12) -> bytes:
+#: how deep elements in elements are looked into: one that was spoilt before may hold three thousand
+DEEPEST = 50
+
+
+def ber(dice: random.Random, sample: bytes, rate: float = 0.12, deep: int = 0) -> bytes:
     """A message with some of its elements of another tag, length, content or number; lengths around them still fit."""
-    parts = elements(sample)
+    parts = elements(sample) if deep < DEEPEST else None
     if parts is None:
         return data(dice, sample)
     out = []
     for tag, content in parts:
         if tag & 0x20 or (tag == 0x04 and dice.random() < 0.3 and elements(content)):
-            inner = ber(dice, content, rate) if dice.random() > rate / 2 else content
+            inner = ber(dice, content, rate, deep + 1) if dice.random() > rate / 2 else content
         else:
             inner = _leaf(dice, content) if dice.random() < rate else content
         out += _element(dice, tag, inner, rate)

@@ -19,8 +19,10 @@ from chaos.model import Ask, Outcome, Scenario
 from chaos.points import Points
 from yunwei.cli.demo_stage import free_port
 
-#: how many writes fail in one play before there is room again; processes that may die in it; tries in each
-FAILURES, LIVES, TRIES = 60, 40, 100
+#: how many writes fail in one play before there is room again; tries in each process
+FAILURES, TRIES = 60, 100
+#: processes that may die in it: one that dies of a write that failed has used one up
+LIVES = FAILURES + 10
 PLAYS, QUICK = 8, 2
 #: from one failing write (on PostgreSQL: commit, of which a day has a hundred) to the next
 EVERY = {"sqlite": (7, 300), "postgres": (3, 25)}

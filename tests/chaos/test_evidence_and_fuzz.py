@@ -8,7 +8,7 @@ import time
 import pytest
 
 from chaos.evidence.world import Told
-from chaos.fuzz import engine
+from chaos.fuzz import engine, mutate
 from chaos.fuzz.engine import Target
 from chaos.model import Ask
 from chaos.scenarios import evidence, fuzz
@@ -35,6 +35,14 @@ def test_no_reader_crashes_hangs_or_grows():
     assert outcome.failures == []
     assert len(outcome.notes) == 14
     assert outcome.count == 14 * 40
+
+
+def test_a_message_that_was_spoilt_deeply_can_be_spoilt_again():
+    deep = b""
+    for _n in range(3000):
+        deep = mutate.written(0x30, deep)
+    dice = random.Random(SEED)
+    assert {mutate.ber(dice, deep, 0.05) for _n in range(20)} - {deep}
 
 
 def number(dice: random.Random) -> int:
