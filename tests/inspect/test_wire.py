@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import socket
 import ssl
 import threading
@@ -13,7 +14,6 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from yunwei.inspect.collect.redfish_http import tls
 from yunwei.inspect.collect.wire import (
     BrokenError,
     EndlessError,
@@ -30,6 +30,10 @@ from yunwei.lab.tls import certificate_pem, server_context
 MOST = 10_000
 PLACE = "127.56.0.1"
 Say = Callable[[bytes], bytes]
+
+
+def trusting(_fingerprint: str) -> None:
+    """Takes any certificate."""
 
 
 class Server:
@@ -64,7 +68,7 @@ async def served(say: bytes | Say, *, close: bool = False) -> AsyncIterator[tupl
     context = server_context(certificate_pem("tests-wire", PLACE))
     listening = await asyncio.start_server(server, PLACE, 0, ssl=context)
     server.port = listening.sockets[0].getsockname()[1]
-    wire = Wire(PLACE, server.port, tls(lambda _seen: None), most=MOST, connect_s=5)
+    wire = Wire(PLACE, server.port, trusting, most=MOST, connect_s=5)
     try:
         yield server, wire
     finally:
@@ -179,6 +183,30 @@ async def test_a_question_that_is_given_up_takes_its_connection_along():
         assert server.connections == 2
 
 
+async def test_a_refused_certificate_hears_nothing_of_us():
+    class RefusedError(Exception):
+        pass
+
+    seen: list[str] = []
+
+    def refuse(fingerprint: str) -> None:
+        seen.append(fingerprint)
+        raise RefusedError
+
+    async with served(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") as (server, _trusting):
+        wire = Wire(PLACE, server.port, refuse, most=MOST, connect_s=5)
+        for _turn in range(2):
+            with pytest.raises(RefusedError):
+                await wire.ask("POST", "/login", {"X-Auth-Token": "secret"}, b"password")
+        await wire.close()
+        await asyncio.sleep(0.05)
+        assert server.heard == []
+        assert (server.connections, server.open_now) == (2, 0)
+    assert len(seen) == 2
+    assert len(set(seen)) == 1
+    assert re.fullmatch("[0-9a-f]{64}", seen[0])
+
+
 async def test_nobody_there_silence_and_no_tls_are_told_apart():
     over = asyncio.Event()
 
@@ -194,7 +222,7 @@ async def test_nobody_there_silence_and_no_tls_are_told_apart():
     for handler in (silent, plain):
         listening = await asyncio.start_server(handler, PLACE, 0)
         port = listening.sockets[0].getsockname()[1]
-        wire = Wire(PLACE, port, tls(lambda _seen: None), most=MOST, connect_s=0.5)
+        wire = Wire(PLACE, port, trusting, most=MOST, connect_s=0.5)
         with pytest.raises(WireError) as error:
             await wire.ask("GET", "/", {})
         found.append(error.value)
@@ -220,7 +248,7 @@ async def test_who_waits_for_other_handshakes_is_not_charged_for_them():
     listening = await asyncio.start_server(silent, PLACE, 0)
     port = listening.sockets[0].getsockname()[1]
     gate = asyncio.Semaphore(1)
-    wires = [Wire(PLACE, port, tls(lambda _s: None), most=MOST, connect_s=0.4, connecting=gate) for _n in range(3)]
+    wires = [Wire(PLACE, port, trusting, most=MOST, connect_s=0.4, connecting=gate) for _n in range(3)]
     found = await asyncio.gather(*(wire.ask("GET", "/", {}) for wire in wires), return_exceptions=True)
     assert begun == 3  # each had its own time with the silent machine, one after the other
     assert all(isinstance(error, UnreachedError) and error.waited for error in found)
@@ -285,7 +313,7 @@ async def test_a_machine_that_answered_while_we_were_busy_is_reached():
     machine = threading.Thread(target=serve)
     machine.start()
     assert listening.wait(5)
-    wire = Wire(PLACE, port[0], tls(lambda _s: None), most=MOST, connect_s=1.5)
+    wire = Wire(PLACE, port[0], trusting, most=MOST, connect_s=1.5)
     asking = asyncio.create_task(wire.ask("GET", "/", {}))
     assert await asyncio.to_thread(heard.wait, 5)
     go.set()

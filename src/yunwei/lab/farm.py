@@ -42,6 +42,7 @@ class _Face:
 
     def respond(self, request: Request) -> Response:
         """The answer to one request."""
+        self._farm.asked += 1
         return self._farm.bmc(self._address).respond(request, self._farm.now())
 
     def delay_s(self) -> float:
@@ -67,7 +68,7 @@ class Farm:
         self.snmp_port = 0
         self.redfish_port = 0
         self.dropped = 0  # answers that did not fit into the socket's buffer
-        self.asked = 0  # packets and requests that reached a device
+        self.asked = 0  # packets and requests that devices have heard
         self._specs = {(device.protocol, device.address): device for device in spec.devices}
         self._faults = {key: frozenset(device.faults) for key, device in self._specs.items() if device.faults}
         self._files = find.find([*map(Path, spec.samples), *find.own_folders()])
@@ -331,7 +332,6 @@ class Farm:
             return
         if transport.is_closing():
             return
-        self.asked += 1
         connections.add(connection)
 
 

@@ -1,20 +1,18 @@
 """One BMC over HTTPS: at most two connections, bounded answers, one session that is always deleted.
 
-The certificate's fingerprint is judged inside the TLS handshake, so neither password nor token is ever sent to a
-machine that stands in another's place. BMC certificates are self-signed: the pin made with the client is the trust.
+The certificate's fingerprint is judged when the TLS handshake is through and before a byte is sent, so neither password
+nor token is ever sent to a machine that stands in another's place. BMC certificates are self-signed: the pin made with the client is the trust.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import orjson
@@ -58,40 +56,6 @@ class Answer(NamedTuple):
     size: int
 
 
-class _Pinned(ssl.SSLObject):
-    """Shows the peer's certificate to the context as soon as the handshake is through, before a byte is sent."""
-
-    def do_handshake(self) -> None:
-        super().do_handshake()
-        context = cast(_Context, self.context)
-        context.judge(self.getpeercert(binary_form=True) or b"")
-
-
-class _Context(ssl.SSLContext):
-    """A TLS context of one BMC. `judged` is set after construction: SSLContext fixes the arguments of its own."""
-
-    judged: Callable[[str], None]
-    changed: Trouble | None
-
-    def judge(self, certificate: bytes) -> None:
-        try:
-            self.judged(hashlib.sha256(certificate).hexdigest())
-        except Trouble as error:
-            self.changed = error
-            raise ssl.SSLCertVerificationError("certificate is not the pinned one") from None
-
-
-def tls(judge: Callable[[str], None]) -> _Context:
-    """The TLS context of one BMC; TLS 1.2 at least. `judge` gets the fingerprint and raises Trouble to refuse it."""
-    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.judged, context.changed = judge, None
-    context.sslobject_class = _Pinned
-    return context
-
-
 def base_url(address: str, port: int) -> str:
     """The origin of one BMC: always HTTPS, a password is never sent in clear."""
     return f"https://[{address}]:{port or 443}" if ":" in address else f"https://{address}:{port or 443}"
@@ -103,16 +67,15 @@ class Bmc:
     def __init__(self, look: Look) -> None:
         self.look = look
         self.base = base_url(look.target.address, look.target.port)
-        self.context = tls(lambda seen: check_pinned(look, "certificate", seen))
         self.headers: dict[str, str] = {}
         self.session_uri = ""
         self._wire: Wire
 
     async def __aenter__(self) -> Self:
-        target = self.look.target
+        look, target = self.look, self.look.target
         self._wire = Wire(
-            target.address, target.port or 443, self.context, most=MAX_BODY, connect_s=CONNECT_S,
-            connecting=self.look.tools.connecting,
+            target.address, target.port or 443, lambda seen: check_pinned(look, "certificate", seen),
+            most=MAX_BODY, connect_s=CONNECT_S, connecting=look.tools.connecting,
         )  # fmt: skip
         return self
 
@@ -150,8 +113,6 @@ class Bmc:
             async with Patience(max(0.05, min(REQUEST_S, self.look.left()))):
                 answer = await _exchange(self._wire, method, uri, self.headers, data)
         except WireError as error:
-            if self.context.changed:
-                raise self.context.changed from None
             if again and method == "GET" and _may_ask_again(error):
                 return await self._ask(method, uri, body, again=False)
             raise _translated(error) from None
@@ -254,8 +215,6 @@ def _retry_after(answer: Answer) -> float:
 def _translated(error: WireError) -> Trouble:
     """A failure of the exchange, for people."""
     if isinstance(error, NotTlsError):
-        if error.certificate:
-            return Trouble(Reason.IDENTITY_CHANGED, _("证书与已锁定的不符"))
         return Trouble(Reason.GARBAGE, _("应答不是可用的 TLS"))
     if isinstance(error, UnreachedError):
         return Trouble(Reason.NOT_REACHED, _("地址没有应答 HTTPS"))
@@ -279,7 +238,7 @@ async def delete_session(left: Mapping[str, JSON]) -> bool:
             raise Trouble(Reason.IDENTITY_CHANGED, _("证书与会话建立时的不符"))
 
     place = urlsplit(base)
-    wire = Wire(place.hostname or "", place.port or 443, tls(same), most=MAX_BODY, connect_s=CONNECT_S)
+    wire = Wire(place.hostname or "", place.port or 443, same, most=MAX_BODY, connect_s=CONNECT_S)
     try:
         async with Patience(LEFT_S):
             answer = await _exchange(wire, "DELETE", uri, {"X-Auth-Token": token}, None)
