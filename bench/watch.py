@@ -61,26 +61,38 @@ def cpu_s(pids: Iterable[int]) -> float:
 
 
 class Watch:
-    """`with Watch(pid) as watch:` looks at a tree of processes again and again; then `peak_mib`, `cpu_s`."""
+    """`with Watch(pid) as watch:` looks at a tree of processes again and again; then `peak_mib`, `cpu_s`, and the same by
+    the processes' names (`by_name`)."""
 
     def __init__(self, root: int, *, every_s: float = 0.5, beside: Sequence[int] = ()) -> None:
         """`beside` are trees whose CPU is counted apart (`beside_s`): the farm's."""
         self._root, self._every_s, self._beside = root, every_s, beside
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
-        self.peak_mib, self.cpu_s, self.beside_s = 0.0, 0.0, 0.0
+        self.peak_mib, self.beside_s = 0.0, 0.0
+        self.by_name: dict[str, float] = {}
+
+    @property
+    def cpu_s(self) -> float:
+        """Of the whole tree."""
+        return sum(self.by_name.values())
+
+    def _add(self, sign: int) -> None:
+        for pid in tree(self._root):
+            name = name_of(pid)
+            self.by_name[name] = self.by_name.get(name, 0.0) + sign * cpu_s([pid])
+        self.beside_s += sign * cpu_s(self._beside)
 
     def _loop(self) -> None:
         while not self._stop.wait(self._every_s):
             self.peak_mib = max(self.peak_mib, pss_mib(tree(self._root)))
 
     def __enter__(self) -> Self:
-        self.cpu_s, self.beside_s = -cpu_s(tree(self._root)), -cpu_s(self._beside)
+        self._add(-1)
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.cpu_s += cpu_s(tree(self._root))
-        self.beside_s += cpu_s(self._beside)
+        self._add(1)
         self._stop.set()
         self._thread.join()

@@ -65,6 +65,7 @@ class Sweeps:
     waited: list[float] = field(default_factory=list)
     peak: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
+    by_name: dict[str, list[float]] = field(default_factory=dict)
     farm: list[float] = field(default_factory=list)
     void: str = ""
 
@@ -74,6 +75,8 @@ class Sweeps:
         self.waited.append(told["started_at"] - told["submitted_at"])
         self.peak.append(watch.peak_mib)
         self.cpu.append(watch.cpu_s)
+        for name, used in watch.by_name.items():
+            self.by_name.setdefault(name, []).append(used)
         self.farm.append(watch.beside_s)
 
 
@@ -148,6 +151,7 @@ def sweep(quick: bool) -> Row:
         ),
         figures=(
             Figure("platform", "CPU of a sweep", Spread.of(found.cpu), "s"),
+            *(Figure(f"of that {name}", "CPU of a sweep", Spread.of(used), "s") for name, used in found.by_name.items()),
             Figure("farm", "CPU of a sweep, on the same cores", Spread.of(found.farm), "s"),
             Figure("platform", "from submission to start", Spread.of(found.waited), "s"),
             *(Figure("storage", name, Spread.of([value]), "bytes") for name, value in grown.items()),
