@@ -34,7 +34,7 @@ WORKERS_LATENCY_MS, MOST_S = 1_100.0, 900.0
 #: shares of devices that a worker has in hand at once, as shipped; the looks of the row, each of one share, fill those of four
 SHARES, RUNS, EACH, WARM = 8, 32, 10, 2
 #: when quick: fewer devices a look keep the processor as idle at a shorter wait
-QUICK_LATENCY_MS, QUICK_EACH = 500.0, 4
+QUICK_LATENCY_MS, QUICK_EACH = 250.0, 2
 
 
 class Worker:
@@ -97,7 +97,7 @@ def right(results: dict[str, str], count: int) -> str:
 def flushes(quick: bool) -> Row:
     """Flushes to disk per durable step on SQLite"""
     strace = env.program("strace", "strace")
-    count, rounds = (30, 2) if quick else (100, 5)
+    count, rounds = (20, 2) if quick else (100, 5)
     per_step: list[float] = []
     with site() as platform:
         log = platform.folder.parent / "strace.txt"
