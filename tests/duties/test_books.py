@@ -153,6 +153,19 @@ def test_rows_of_a_plan_that_is_replaced_are_withdrawn_and_recorded(people: Peop
     assert kinds()["duties.occurrences.withdrawn"] == 1
 
 
+def test_who_read_the_clock_earlier_and_came_later_takes_nothing_back(people: People) -> None:
+    approve(people, "2026-03-02 09:00")
+    services.bring_up_to_date(at("2026-03-10 00:00"))
+    before, recorded = table(), kinds()
+    assert row("look-day:2026-03-10").state == State.DUE
+    books._seen.clear()  # another worker, whose moment is from before midnight
+    services.bring_up_to_date(at("2026-03-10 00:00") - timedelta(seconds=3))
+    assert (table(), kinds()) == (before, recorded)
+    books._seen.clear()  # a clock that ran ahead and is right again
+    services.bring_up_to_date(at("2026-03-09 10:00"))
+    assert not Occurrence.objects.filter(obligation="look-day", period="2026-03-10").exists()
+
+
 def test_confirming_a_reading_withdraws_what_lies_outside(contract: Path) -> None:
     services.bring_up_to_date(at("2026-01-29 10:00"))
     services.bring_up_to_date(at("2026-01-30 10:00"))

@@ -36,6 +36,9 @@ FOLLOWS = ("starts_at", "due_at", "provisional", "basis", "counts", "why", "wait
 #: of these, what an approval on the due day itself may still change when the work was already done
 JUDGED = ("basis", "counts", "why", "plan_version")
 
+#: how much older than another's a caller's moment may be: it waited for the lock meanwhile, at most as long as that is waited for
+BEHIND = timedelta(minutes=5)
+
 #: what the last full pass saw, and until when nothing can begin; per process, only to spare work
 _seen: dict[str, tuple[object, datetime]] = {}
 
@@ -189,11 +192,13 @@ def _no_cost(row: Occurrence, now: datetime) -> None:
 
 
 def _withdraw(rows: list[Occurrence], now: datetime) -> int:
-    """Rows that fell out of the schedule (a reading was confirmed, a plan changed) and that nobody has touched."""
+    """Rows that fell out of the schedule (a reading was confirmed, a plan changed) and that nobody has touched. What began a
+    moment after ours is another process's, which read the clock later and had the lock sooner: it is not taken back."""
     gone = [
         row
         for row in rows
         if row.state == State.DUE
+        and not now < row.starts_at <= now + BEHIND
         and (row.due_at is None or row.due_at > now)
         and not (row.attempts.exists() or row.proofs.exists() or row.claims.exists())
     ]
