@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -29,13 +30,18 @@ def begin(function: str, ask: Ask, environment: Mapping[str, str], **more: str) 
         stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     told: dict[str, Any] | None = None
-    if process.stdout is not None:
-        for line in process.stdout:
-            if line.startswith(MARK):
-                told = json.loads(line.removeprefix(MARK))
-            else:
-                ask.say(line.rstrip("\n"))
-    code = process.wait()
+    try:
+        if process.stdout is not None:
+            for line in process.stdout:
+                if line.startswith(MARK):
+                    told = json.loads(line.removeprefix(MARK))
+                else:
+                    ask.say(line.rstrip("\n"))
+        code = process.wait()
+    except BaseException:  # what ends us ends it, and it cleans up
+        process.terminate()
+        process.wait()
+        raise
     if told is None:
         raise RuntimeError(f"the preloaded process ended with {code}")
     if "missing" in told:
@@ -45,6 +51,7 @@ def begin(function: str, ask: Ask, environment: Mapping[str, str], **more: str) 
 
 def main() -> None:
     """Do what is asked for."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     words = json.loads(sys.argv[1])
     module, _colon, name = words["function"].partition(":")
 
