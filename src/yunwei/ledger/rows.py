@@ -22,6 +22,7 @@ INTAKE = (
 )
 INTAKE_LITE = INTAKE.removesuffix(" RETURNING id").replace("%s", "?")
 WAITING = "SELECT id, body FROM ledger_intake WHERE NOT sequenced ORDER BY id LIMIT %s"
+ANY_WAITING = "SELECT 1 FROM ledger_intake WHERE NOT sequenced LIMIT 1"
 ENTRY = "INSERT INTO ledger_entry (seq, intake_id, leaf) VALUES (%s, %s, %s)"
 #: exactly those that have a number now: a claim committed meanwhile still waits
 MARK = "UPDATE ledger_intake SET sequenced = %s WHERE id IN (SELECT intake_id FROM ledger_entry WHERE seq >= %s)"
@@ -85,6 +86,13 @@ def waiting(most: int) -> list[tuple[int, bytes]]:
     with here().cursor() as cursor:
         cursor.execute(WAITING, [most])
         return [(pk, bytes(body)) for pk, body in cursor.fetchall()]
+
+
+def any_waiting() -> bool:
+    """Whether a claim has no number: asked five times a second, mostly for nothing."""
+    with here().cursor() as cursor:
+        cursor.execute(ANY_WAITING)
+        return cursor.fetchone() is not None
 
 
 def number(entries: Sequence[tuple[int, int, bytes]]) -> None:

@@ -98,7 +98,7 @@ def sequence(now: datetime) -> int:
     be given that a rollback takes back) and when the key is missing or the self-test fails; intake then waits on.
     """
     total = 0
-    while Intake.objects.filter(sequenced=False).exists():
+    while rows.any_waiting():
         made = _batch(now)
         total += made
         if made < BATCH:

@@ -21,7 +21,7 @@ from dbos._context import current_owner_xid
 from dbos._dbos import _get_dbos_instance
 
 from yunwei.kernel.clock import Clock
-from yunwei.runs import checkpoints, execute, lent
+from yunwei.runs import checkpoints, execute, lent, polling
 from yunwei.runs.engine import EngineError
 from yunwei.runs.patience import patient
 from yunwei.runs.procedure import procedure
@@ -257,11 +257,13 @@ class DbosEngine:
             application_name=APPLICATION,
         )
         DBOS.launch()
+        database = _get_dbos_instance()._sys_db  # noqa: SLF001 - there is no public seam
+        polling.stand_before(database)
         if own.dialect.name == "postgresql":
-            checkpoints.stand_before(_get_dbos_instance()._sys_db, current_owner_xid)  # noqa: SLF001 - there is no public seam
+            checkpoints.stand_before(database, current_owner_xid)
         for queue, slots in self._slots.items():
-            polling = self._polling / 2 if queue == RUNS else self._polling  # a run may take less than a look lasts
-            DBOS.register_queue(queue, worker_concurrency=slots, polling_interval_sec=polling)
+            every = self._polling / 2 if queue == RUNS else self._polling  # a run may take less than a look lasts
+            DBOS.register_queue(queue, worker_concurrency=slots, polling_interval_sec=every)
 
     def destroy(self) -> None:
         """Stop the threads; what runs now is taken up again at the next start."""
