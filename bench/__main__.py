@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="make bench", description="the product against what a user would pick instead"
     )
     parser.add_argument("rows", nargs="*", help="names of rows, or what they begin with; all for none")
-    parser.add_argument("--quick", action="store_true", help="fewer devices and rounds: all rows in under 5 minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer devices and rounds: all rows in some minutes")
     parser.add_argument("--list", action="store_true", help="the names of the rows")
     parser.add_argument("--out", type=Path, help="folder of benchmarks.md and .json; docs/ when all rows run")
     asked = parser.parse_args(arguments)

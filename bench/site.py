@@ -143,8 +143,7 @@ class Platform:
     def run(self, *names: str, most_s: float, every_s: float = 0.25, **asked: Any) -> dict[str, Any]:
         """Submit looks at the register, each run at its part of it, and wait until all have ended. Raises RuntimeError when
         they do not."""
-        for part, name in enumerate(names):
-            self.hand.ask("submit", run=name, part=part, parts=len(names), **asked)
+        self.hand.ask("submit", runs=names, **asked)
         end = time.monotonic() + most_s
         while True:
             told = self.hand.ask("state", runs=names)

@@ -82,16 +82,20 @@ def workers() -> JSON:
     return {"alive": services.workers_alive(now())}
 
 
-def submit(run: str, part: int = 0, parts: int = 1, most: int = 0) -> JSON:
-    """A look at every asset of the register (at one of so many parts of it, at the first ones), as `duties` submits one: a
-    worker finds it waiting."""
+def submit(runs: list[str], most: int = 0) -> JSON:
+    """Looks at the register, each run at its part of it (or at the first ones of that), as `duties` submits those of one
+    morning: in one transaction, so that a worker finds all of them waiting or none."""
+    from django.db import transaction
+
     from yunwei.assets.models import Asset
     from yunwei.runs import services
 
     codes = list(Asset.objects.filter(retired_at__isnull=True).order_by("code").values_list("code", flat=True))
-    codes = codes[part::parts][: most or None]
-    terms = {"baseline": codes, "coverage_target": "1"}
-    services.submit(run, "hardware.inspect", {"assets": codes}, terms, {"why": "bench"}, now=now())
+    with transaction.atomic():
+        for part, run in enumerate(runs):
+            own = codes[part :: len(runs)][: most or None]
+            terms = {"baseline": own, "coverage_target": "1"}
+            services.submit(run, "hardware.inspect", {"assets": own}, terms, {"why": "bench"}, now=now())
     return {"assets": len(codes)}
 
 
