@@ -37,7 +37,9 @@ def plain(value: JSON, name: str = "") -> JSON:
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
     if isinstance(value, str):
-        return HASH.sub("#", MOMENT.sub("@", re.sub(r"\b(event|proof|claim|appeal|notice|finding):\d+", r"\1:#", value)))
+        return HASH.sub(
+            "#", MOMENT.sub("@", re.sub(r"\b(event|proof|claim|appeal|notice|finding):\d+", r"\1:#", value))
+        )
     if isinstance(value, int) and not isinstance(value, bool) and name in ROWS:
         return "#"
     return value if isinstance(value, int | float | bool) or value is None else str(value)
