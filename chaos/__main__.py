@@ -1,6 +1,6 @@
 """`python -m chaos [--seed N] [--quick] [SCENARIO …]`: breaks things, prints a verdict each; 1 when one did not survive, 2 when misused.
 
-Each scenario is done in a process of its own, `--jobs` of them at once: half of what most of them take is waiting.
+Each scenario is done in a process of its own, `--jobs` of them at once: some of them mostly wait.
 """
 
 from __future__ import annotations

@@ -101,12 +101,17 @@ def ended(run_id: str) -> bool:
     return Run.objects.get(pk=run_id).state == RunState.DONE
 
 
-def test_a_killed_worker_goes_on_where_it_was(lab: Lab):
+def interrupted(lab: Lab) -> None:
+    """A run whose worker was killed in its slow step, which goes on at once when it is done again."""
     submit("r1")
     first = lab.worker("solo")
     wait(lambda: "solo begin slow r1" in lab.log(), "the slow step")
     lab.kill(first)
     (lab.folder / "go").touch()
+
+
+def test_a_killed_worker_goes_on_where_it_was(lab: Lab):
+    interrupted(lab)
     second = "solo" if not ON_POSTGRES else "other"
     before = len(lab.log())
     (lab.folder / "log").rename(lab.folder / "log.before")
@@ -121,11 +126,7 @@ def test_a_killed_worker_goes_on_where_it_was(lab: Lab):
 
 
 def test_what_is_taken_up_while_the_engine_still_starts_does_not_fail(lab: Lab):
-    submit("r1")
-    first = lab.worker("solo")
-    wait(lambda: "solo begin slow r1" in lab.log(), "the slow step")
-    lab.kill(first)
-    (lab.folder / "go").touch()
+    interrupted(lab)
     (lab.folder / "log").rename(lab.folder / "log.before")
     lab.worker("solo", PROBE_CLIENT_LATE_S="1.0")  # the run hands shares over as soon as it is taken up
     wait(lambda: Run.objects.get(pk="r1").ended_at is not None, "the end of the run")

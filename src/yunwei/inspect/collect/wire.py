@@ -254,7 +254,7 @@ def decoded(body: bytes, coding: str, most: int) -> bytes:
 @lru_cache(maxsize=1)
 def tls() -> ssl.SSLContext:
     """TLS 1.2 at least, whoever answers: trust is the fingerprint that a `Wire` judges. One for all machines, since making
-    one costs half a handshake."""
+    one costs two fifths of a handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -271,8 +271,8 @@ class Wire:
         connecting: asyncio.Semaphore | None = None,
     ) -> None:  # fmt: skip
         """`judge` gets the SHA-256 fingerprint of the certificate (hexadecimal) when the handshake is through and before a
-        byte is sent, and refuses it by raising, which ends the connection. `most` bytes of one body; `connect_s` seconds until a connection stands, and as many until its handshake does,
-        counted from when `connecting`, which others share, lets it begin."""
+        byte is sent, and refuses it by raising, which ends the connection. `most` bytes of one body; `connect_s` seconds
+        until a connection stands, and as many until its handshake does, counted from when `connecting`, which others share, lets it begin."""
         self._connecting = connecting or asyncio.Semaphore(1)
         self._host, self._port, self._judge = host, port, judge
         self._most, self._connect_s = most, connect_s
