@@ -21,7 +21,7 @@ from dbos._context import current_owner_xid
 from dbos._dbos import _get_dbos_instance
 
 from yunwei.kernel.clock import Clock
-from yunwei.runs import checkpoints, execute, lent, polling
+from yunwei.runs import checkpoints, enqueueing, execute, lent, polling
 from yunwei.runs.engine import EngineError
 from yunwei.runs.patience import patient
 from yunwei.runs.procedure import procedure
@@ -256,6 +256,7 @@ class DbosEngine:
             serializer=JsonSerializer(),
             application_name=APPLICATION,
         )
+        enqueueing.stand_before(_process.client._sys_db)  # noqa: SLF001
         DBOS.launch()
         database = _get_dbos_instance()._sys_db  # noqa: SLF001 - there is no public seam
         polling.stand_before(database)
