@@ -84,6 +84,18 @@ def test_a_flipped_byte_in_a_head_is_found_and_named(tmp_path, column):
         assert "签名头" in place
 
 
+@pytest.mark.parametrize(
+    ("number", "span"), [(1, (1, 9)), (1, (2, 3)), (1, (4, 4)), (1, (5, 9)), (2, (1, 9)), (2, (9, 9)), (2, (6, 7))]
+)
+def test_a_head_that_was_taken_out_is_missed(tmp_path, number, span):
+    fill(9, batch=4)  # heads over 4, 8 and 9 records
+    assert first(write(tmp_path / "b.zip", *span)) is None
+    Head.objects.filter(number=number).delete()
+    found = first(write(tmp_path / "b.zip", *span))
+    assert found is not None
+    assert found[0] == "chain"
+
+
 @pytest.mark.parametrize("column", ["salt", "commitment", "media_type"])
 @any_bytes
 def test_a_flipped_byte_in_an_artifacts_row_is_found_and_named(tmp_path, column):

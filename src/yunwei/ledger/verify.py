@@ -568,6 +568,8 @@ class Check:
                     if head is not self.newest and older.number != before:
                         raise Bad("chain", head.place, f"与{older.place}之间缺少签名头")
                     head.follows(older)
+                elif head is not self.newest and head.number > 1 and head.size >= self.first:
+                    raise Bad("chain", head.place, "之前缺少签名头")  # the one before the range is carried too
             except Bad as e:
                 self.findings.append(e)
             older = head
