@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import select
@@ -18,6 +19,8 @@ from typing import Any, NoReturn
 PATIENCE_S = 120.0
 #: seconds in which one that is asked to end has ended what it started
 ENDING_S = 30.0
+#: seconds in which one that hangs says where
+TELLING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,11 @@ class Running:
         sys.stdout.flush()
         sys.stderr.flush()
         self._read, write = os.pipe()
+        self._stacks = os.memfd_create("stacks")
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._read)
+            faulthandler.register(signal.SIGUSR1, file=self._stacks, all_threads=True)
             _live(log, act, write)
         os.close(write)
 
@@ -65,17 +70,25 @@ class Running:
         except BaseException:
             self.end()
             raise
-        if hung:
-            os.kill(self.pid, signal.SIGKILL)
+        where = self._kill() if hung else ""
+        os.close(self._stacks)
         _pid, status = os.waitpid(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
         if hung:
-            return Ended(code, problem=f"hung for {patience:.0f} s")
+            return Ended(code, problem=f"hung for {patience:.0f} s\n{where}")
         told = json.loads(said) if said else {}
         return Ended(code, told.get("value"), told.get("problem", ""))
 
+    def _kill(self) -> str:
+        """Kill one that hangs; where each of its threads was."""
+        os.kill(self.pid, signal.SIGUSR1)
+        time.sleep(TELLING_S)
+        os.kill(self.pid, signal.SIGKILL)
+        return os.pread(self._stacks, 1 << 20, 0).decode(errors="replace")
+
     def end(self, patience: float = ENDING_S) -> None:
         """Ask it to end, so that it cleans up what it started; killed when it takes longer than `patience` seconds."""
+        os.close(self._stacks)
         os.kill(self.pid, signal.SIGTERM)
         late = time.monotonic() + patience
         while os.waitpid(self.pid, os.WNOHANG) == (0, 0):

@@ -30,12 +30,15 @@ ROWS = frozenset({"id", "event", "proof", "started", "notice", "appeal", "claim"
 CLOCK = "ledger.clock."
 
 
-def plain(value: JSON, name: str = "") -> JSON:
-    """A value without what may differ."""
+def plain(value: JSON, records: Mapping[int, str], name: str = "") -> JSON:
+    """A value without what may differ; a record's number becomes what it is about (`records`), for which of two runs that
+    go on at once ends first is no matter."""
     if isinstance(value, dict):
-        return {key: plain(one, key) for key, one in sorted(value.items())}
+        return {key: plain(one, records, key) for key, one in sorted(value.items())}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [plain(one, records) for one in value]
+    if name == "evidence" and value in records:
+        value = records[value]
     if isinstance(value, str):
         return HASH.sub(
             "#", MOMENT.sub("@", re.sub(r"\b(event|proof|claim|appeal|notice|finding):\d+", r"\1:#", value))
@@ -45,13 +48,19 @@ def plain(value: JSON, name: str = "") -> JSON:
     return value if isinstance(value, int | float | bool) or value is None else str(value)
 
 
-def counted(rows: Iterable[Iterable[JSON]], titles: Mapping[str, str] | None = None) -> dict[str, int]:
+def counted(
+    rows: Iterable[Iterable[JSON]],
+    titles: Mapping[str, str] | None = None,
+    records: Mapping[int, str] | None = None,
+) -> dict[str, int]:
     """Rows by what they say, with how many say it."""
 
     def title(found: re.Match[str]) -> str:
         return (titles or {}).get(found[0], found[0])
 
-    said = (NUMBER.sub(title, json.dumps(plain(list(row)), ensure_ascii=False, default=str)) for row in rows)
+    said = (
+        NUMBER.sub(title, json.dumps(plain(list(row), records or {}), ensure_ascii=False, default=str)) for row in rows
+    )
     return dict(sorted(Counter(said).items()))
 
 
@@ -65,12 +74,17 @@ def taken(*, by_title: bool = False, without: tuple[str, ...] = ()) -> dict[str,
     from yunwei.desk.models import Entry, Ticket
     from yunwei.duties.models import Attempt, Claim, ManualProof, Notice, Occurrence, TriggerEvent
     from yunwei.inspect.models import DeviceSweep, Finding, PartRow, Standing
+    from yunwei.ledger.models import Entry as Numbered
     from yunwei.runs.models import Run, RunResult
 
     titles = dict(Ticket.objects.values_list("number", "title")) if by_title else {}
+    records = {
+        seq: f"{kind} {subject}"
+        for seq, kind, subject in Numbered.objects.values_list("seq", "intake__kind", "intake__subject")
+    }
 
     def of(model: Any, *fields: str) -> dict[str, int]:
-        return counted(model.objects.values_list(*fields), titles)
+        return counted(model.objects.values_list(*fields), titles, records)
 
     return {
         "occurrences": of(Occurrence, "obligation", "period", "state", "cause", "counts", "waiting", "plan_version",
@@ -91,11 +105,11 @@ def taken(*, by_title: bool = False, without: tuple[str, ...] = ()) -> dict[str,
         "history": of(Entry, "ticket__number", "what", "state", "text", "by__username"),
         "sheets": of(Sheet, "month", "state", "round", "score", "body"),
         "appeals": of(Appeal, "sheet__month", "line", "granted"),
-        "records": _records(titles, without),
+        "records": _records(titles, records, without),
     }  # fmt: skip
 
 
-def _records(titles: Mapping[str, str], without: tuple[str, ...]) -> dict[str, int]:
+def _records(titles: Mapping[str, str], records: Mapping[int, str], without: tuple[str, ...]) -> dict[str, int]:
     """The ledger's records by what they say."""
     from yunwei.ledger.models import Intake
 
@@ -108,7 +122,7 @@ def _records(titles: Mapping[str, str], without: tuple[str, ...]) -> dict[str, i
         # one record names all that fell due at one look: how many looks there were is no matter
         parts = [[one] for one in listed] if isinstance(listed, list) else [told["data"]]
         said += [[kind, subject, actor, told["clauses"], data, len(told["artifacts"])] for data in parts]
-    return counted(said, titles)
+    return counted(said, titles, records)
 
 
 def differences(wanted: dict[str, dict[str, int]], found: dict[str, dict[str, int]]) -> list[str]:
@@ -118,8 +132,19 @@ def differences(wanted: dict[str, dict[str, int]], found: dict[str, dict[str, in
         for row in sorted({*rows, *found[table]}):
             was, came = rows.get(row, 0), found[table].get(row, 0)
             if was != came:
-                told.append(f"{table}: {came} instead of {was} × {row[:300]}")
+                told.append(f"{table}: {came} instead of {was} × {_excerpt(row, {*rows, *found[table]} - {row})}")
     return told
+
+
+def _excerpt(row: str, others: Iterable[str]) -> str:
+    """The beginning of a row, and the place at which it parts from the one that is most like it."""
+    common = max((_alike(row, other) for other in others), default=0)
+    return row[:300] if common < 250 else f"{row[:120]} … {row[common - 100 : common + 200]}"
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two rows begin with alike."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def heads() -> list[tuple[str, str]]:

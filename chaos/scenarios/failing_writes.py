@@ -24,6 +24,9 @@ FAILURES, TRIES = 60, 100
 #: processes that may die in it: one that dies of a write that failed has used one up
 LIVES = FAILURES + 10
 PLAYS, QUICK = 8, 2
+#: seconds of one process: a step whose every try meets a failing write waits up to half a minute between two of them
+#: (`runs.patience`), and the last step of a run, which writes most, is tried six times so
+LIFE_S = 900.0
 #: from one failing write (on PostgreSQL: commit, of which a day has a hundred) to the next
 EVERY = {"sqlite": (7, 300), "postgres": (3, 25)}
 
@@ -93,7 +96,7 @@ class Plays:
         if self.switches is not None:
             self.switches.fail_every(every, most=FAILURES)
         for life in range(1, LIVES + 1):
-            ended = self.home.child(partial(self.live, every, FAILURES - failed))
+            ended = self.home.child(partial(self.live, every, FAILURES - failed), patience=LIFE_S)
             failed = self.switches.failed if self.switches is not None else failed + (ended.value or 0)
             if not ended.problem:
                 break

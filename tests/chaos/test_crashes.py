@@ -187,8 +187,9 @@ def test_a_child_dies_at_its_point_and_nowhere_else(tmp_path: Path) -> None:
 
 
 def test_a_child_that_hangs_or_raises_is_told(tmp_path: Path) -> None:
-    hung = child(tmp_path / "log", signal.pause, patience=0.2)
+    hung = child(tmp_path / "log", lambda: time.sleep(60), patience=0.2)
     assert "hung" in hung.problem
+    assert Path(__file__).name in hung.problem  # and where
     raised = child(tmp_path / "log", lambda: 1 / 0)
     assert raised.code == 3
     assert "ZeroDivisionError" in raised.problem
@@ -205,3 +206,17 @@ def test_twice_and_lost_show_and_moments_and_row_numbers_do_not() -> None:
     twice = rows(["ticket", "event:17", {"proof": 4}], ["ticket", "event:17", {"proof": 4}])
     assert "2 instead of 1" in state.differences(rows(["ticket", "event:17", {"proof": 4}]), twice)[0]
     assert "0 instead of 1" in state.differences(once, rows())[0]
+
+
+def test_a_record_is_compared_by_what_it_is_about_and_not_by_its_number() -> None:
+    def line(number: int, records: dict[int, str]) -> dict[str, dict[str, int]]:
+        return {"sheets": state.counted([["2026-06", {"lines": [{"evidence": number}]}]], None, records)}
+
+    first = line(4, {4: "inspect.run.judged run:a", 5: "inspect.run.judged run:b"})
+    assert state.differences(first, line(5, {4: "inspect.run.judged run:b", 5: "inspect.run.judged run:a"})) == []
+    assert len(state.differences(first, line(5, {5: "inspect.run.judged run:b"}))) == 2
+
+
+def test_of_a_long_row_the_place_is_told_at_which_it_differs() -> None:
+    rows = [{"sheets": state.counted([["x" * 900 + end]])} for end in ("kept", "lost")]
+    assert any("lost" in told for told in state.differences(*rows))
