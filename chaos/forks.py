@@ -19,6 +19,8 @@ from typing import Any, NoReturn
 PATIENCE_S = 120.0
 #: seconds in which one that is asked to end has ended what it started
 ENDING_S = 30.0
+#: seconds between two calls of what is done while one is waited for
+MEANWHILE_S = 0.2
 #: seconds in which one that hangs says where
 TELLING_S = 1.0
 
@@ -63,10 +65,11 @@ class Running:
         ready, _w, _x = select.select([self._read], [], [], 0.0)
         return bool(ready)
 
-    def wait(self, patience: float = PATIENCE_S) -> Ended:
-        """How it ended; killed when it takes longer than `patience` seconds. What ends us meanwhile ends it before."""
+    def wait(self, patience: float = PATIENCE_S, meanwhile: Callable[[], None] | None = None) -> Ended:
+        """How it ended; killed when it takes longer than `patience` seconds. `meanwhile` is called again and again until
+        then. What ends us meanwhile ends it before."""
         try:
-            said, hung = _listen(self._read, patience)
+            said, hung = _listen(self._read, patience, meanwhile)
         except BaseException:
             self.end()
             raise
@@ -99,9 +102,15 @@ class Running:
             time.sleep(0.02)
 
 
-def child(log: Path | None, act: Callable[[], Any], *, patience: float = PATIENCE_S) -> Ended:
-    """Do a function in a forked process and wait for it."""
-    return Running(log, act).wait(patience)
+def child(
+    log: Path | None,
+    act: Callable[[], Any],
+    *,
+    patience: float = PATIENCE_S,
+    meanwhile: Callable[[], None] | None = None,
+) -> Ended:
+    """Do a function in a forked process and wait for it, see `Running.wait`."""
+    return Running(log, act).wait(patience, meanwhile)
 
 
 def _live(log: Path | None, act: Callable[[], Any], write: int) -> NoReturn:
@@ -123,14 +132,17 @@ def _live(log: Path | None, act: Callable[[], Any], write: int) -> NoReturn:
     os._exit(code)
 
 
-def _listen(read: int, patience: float) -> tuple[bytes, bool]:
+def _listen(read: int, patience: float, meanwhile: Callable[[], None] | None) -> tuple[bytes, bool]:
     """What the child says until its end of the pipe closes; whether it took too long."""
     end = time.monotonic() + patience
     said = b""
     try:
         while True:
-            left = end - time.monotonic()
-            ready, _w, _x = select.select([read], [], [], max(0.0, left))
+            left = max(0.0, end - time.monotonic())
+            ready, _w, _x = select.select([read], [], [], left if meanwhile is None else min(left, MEANWHILE_S))
+            if not ready and meanwhile is not None and left > 0:
+                meanwhile()
+                continue
             if not ready:
                 return said, True
             piece = os.read(read, 1 << 16)

@@ -127,9 +127,11 @@ class Bed:
             for statement in statements:
                 connection.execute(statement.encode())
 
-    def child(self, act: Callable[[], Any], *, patience: float = 120.0) -> Ended:
-        """Do something in a forked process and wait for it."""
-        return child(self.work / "log", act, patience=patience)
+    def child(
+        self, act: Callable[[], Any], *, patience: float = 120.0, meanwhile: Callable[[], None] | None = None
+    ) -> Ended:
+        """Do something in a forked process and wait for it, see `forks.Running.wait`."""
+        return child(self.work / "log", act, patience=patience, meanwhile=meanwhile)
 
     def running(self, act: Callable[[], Any]) -> Running:
         """Do something in a forked process beside us."""

@@ -7,6 +7,7 @@ out as an undisturbed one, or say honestly of a look that it was not proven.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,14 +20,14 @@ from chaos.model import Ask, Outcome, Scenario
 from chaos.points import Points
 from yunwei.cli.demo_stage import free_port
 
-#: how many writes fail in one play before there is room again; tries in each process
-FAILURES, TRIES = 60, 100
+#: how many writes fail in one play before there is room again, or for how many seconds; tries in each process
+FAILURES, ROOM_S, TRIES = 60, 60.0, 100
 #: processes that may die in it: one that dies of a write that failed has used one up
 LIVES = FAILURES + 10
 PLAYS, QUICK = 8, 2
-#: seconds of one process: a step whose every try meets a failing write waits up to half a minute between two of them
-#: (`runs.patience`), and the last step of a run, which writes most, is tried six times so
-LIFE_S = 900.0
+#: seconds of one process: a step of which every try meets a failing write waits up to sixteen seconds between two of them,
+#: half a minute in all (`runs.patience`), and the last step of a run is tried six times so
+LIFE_S = 300.0
 #: from one failing write (on PostgreSQL: commit, of which a day has a hundred) to the next
 EVERY = {"sqlite": (7, 300), "postgres": (3, 25)}
 
@@ -92,25 +93,34 @@ class Plays:
         """One day: what it came to, and how many writes failed."""
         self.home.restore("morning")
         self.lab.show(machine.MORNING)
-        failed = 0
+        failed, late = 0, time.monotonic() + ROOM_S
         if self.switches is not None:
             self.switches.fail_every(every, most=FAILURES)
-        for life in range(1, LIVES + 1):
-            ended = self.home.child(partial(self.live, every, FAILURES - failed), patience=LIFE_S)
+        self.lives.append(0)
+        for _life in range(LIVES):
+            self.lives[-1] += 1
+            over = failed >= FAILURES or time.monotonic() > late
+            ended = self.home.child(
+                partial(self.live, every, FAILURES - failed), patience=LIFE_S, meanwhile=partial(self.room, late)
+            )
             failed = self.switches.failed if self.switches is not None else failed + (ended.value or 0)
             if not ended.problem:
                 break
-            if failed >= FAILURES and self.switches is not None and life > 1:
+            if over and self.switches is not None:
                 raise RuntimeError(f"does not go on though writes succeed again: {ended.problem}")
         else:
             raise RuntimeError(f"{LIVES} processes did not get through the day: {ended.problem}")
-        self.lives.append(life)
         if self.switches is not None:
             self.switches.fail_every(0)
         told = self.home.child(lambda: {"state": state.taken(), "wrong": state.proven(self.home)})
         if told.problem:
             raise RuntimeError(told.problem)
         return told.value, failed
+
+    def room(self, late: float) -> None:
+        """Somebody makes room in time."""
+        if self.switches is not None and time.monotonic() > late:
+            self.switches.make_room()
 
     def live(self, every: int, most: int) -> int:
         """One process's part of the day; in a child."""
