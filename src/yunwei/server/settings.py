@@ -35,6 +35,8 @@ SQLITE_OPTIONS = {
     "timeout": 30,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
 }
+#: values are handed over beside the statement, which the server plans once it has seen it some times in a session
+POSTGRES_OPTIONS = {"server_side_binding": True, "prepare_threshold": 5}
 
 
 def database(url: str) -> dict[str, Any]:
@@ -42,6 +44,8 @@ def database(url: str) -> dict[str, Any]:
     config: dict[str, Any] = dict(dj_database_url.parse(url))
     if "sqlite" in config["ENGINE"]:
         config["OPTIONS"] = dict(SQLITE_OPTIONS)
+    elif "postgresql" in config["ENGINE"]:
+        config.setdefault("OPTIONS", {}).update(POSTGRES_OPTIONS)
     return config
 
 
