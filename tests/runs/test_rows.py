@@ -189,3 +189,20 @@ def test_one_that_has_rested_is_asked_whether_it_lives(kept: None, monkeypatch: 
         monkeypatch.setattr(lent, "ASK_S", 0.0)
         time.sleep(0.01)
         assert used() is not first
+
+
+def test_a_run_goes_its_way_though_a_column_is_added_meanwhile():
+    for n in range(8):  # more often than a statement is seen before its plan is kept
+        rows.add(Run(id=f"r{n}", **GIVEN))
+        rows.open_(f"r{n}", NOW)
+    rows.add(Run(id="later", **GIVEN))
+    upgrade = connection.copy()  # in its own session, which would forget its plans at this
+    try:
+        upgrade.cursor().execute("ALTER TABLE runs_run ADD COLUMN added_by_an_upgrade integer NULL")
+        opened = rows.open_("later", NOW)
+        assert opened is not None
+        assert opened.state == RunState.RUNNING
+        assert rows.close("later", RunState.DONE, NOW, "") is not None
+    finally:
+        upgrade.cursor().execute("ALTER TABLE runs_run DROP COLUMN added_by_an_upgrade")
+        upgrade.close()

@@ -19,8 +19,12 @@ INSERT = (
     f"INSERT INTO runs_run ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"  # noqa: S608 - constants
     " ON CONFLICT DO NOTHING"
 )
-OPEN = "UPDATE runs_run SET state = %s, started_at = %s WHERE id = %s AND state = %s RETURNING *"
-CLOSE = "UPDATE runs_run SET state = %s, ended_at = %s, error = %s WHERE id = %s AND state IN (%s, %s) RETURNING *"
+#: by name: a plan that is kept in a session and says `*` breaks when an upgrade adds a column meanwhile
+FIELDS = ", ".join(str(field.column) for field in Run._meta.concrete_fields)  # noqa: SLF001 - Django's own
+OPEN = f"UPDATE runs_run SET state = %s, started_at = %s WHERE id = %s AND state = %s RETURNING {FIELDS}"  # noqa: S608
+CLOSE = (
+    f"UPDATE runs_run SET state = %s, ended_at = %s, error = %s WHERE id = %s AND state IN (%s, %s) RETURNING {FIELDS}"  # noqa: S608
+)
 
 
 def add(run: Run) -> bool:
