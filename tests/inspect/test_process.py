@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import io
 import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +17,7 @@ import pytest
 from tests.inspect.helpers import NOW, server, spec, switch
 
 from yunwei.gm import sm2
+from yunwei.inspect.collect import process
 from yunwei.inspect.collect.job import JobError, Keyring, contents, read_result, write_job
 from yunwei.inspect.collect.process import Collectors
 from yunwei.inspect.observation import Job, Target
@@ -166,3 +171,31 @@ def test_a_collector_stands_back_behind_the_pages_with_its_whole_session(yard: Y
         group = Path(f"/proc/{pid}/autogroup")  # sessions share the cores evenly, however nice who is in them
         if group.exists() and os.access(group, os.W_OK):
             assert group.read_text().split()[-1] == "15"
+
+
+def test_what_a_job_left_in_circles_is_given_back_when_nothing_is_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Answer:
+        """Megabytes that an error holds."""
+
+    left: list[weakref.ref[Answer]] = []
+
+    async def fails(*_args: object) -> bytes:
+        answer = Answer()
+        answer.itself = answer  # type: ignore[attr-defined]
+        left.append(weakref.ref(answer))
+        return b"done"
+
+    monkeypatch.setattr(process, "_do", fails)
+    for name in ("platform", "collector-z"):
+        (tmp_path / f"{name}.pem").write_bytes(sm2.generate().to_pem())
+    said = io.BytesIO()
+    process._send(said, {"id": "1", "zone": "z", "ahead_s": 0}, b"job")
+    gc.disable()
+    try:
+        asyncio.run(process.serve(tmp_path, tmp_path, io.BytesIO(said.getvalue()), io.BytesIO()))
+        assert left
+        assert left[0]() is None
+    finally:
+        gc.enable()

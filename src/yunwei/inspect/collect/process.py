@@ -74,7 +74,7 @@ class _Child:
                 else:
                     waiting.set_result(result)
         except (OSError, ValueError, EOFError, KeyError):
-            pass
+            heap.give_back()
         self.dead = True
         for waiting in list(self.jobs.values()):
             with suppress(Exception):  # answered at this very moment
@@ -237,6 +237,11 @@ async def serve(keys: Path, state: Path, into: IO[bytes], out: IO[bytes]) -> Non
             async with sending:
                 await asyncio.to_thread(_send, out, told, result)
 
+    def ended(task: asyncio.Task[None]) -> None:
+        under_way.discard(task)
+        if not under_way:
+            heap.give_back()
+
     while True:
         try:
             facts, file = await loop.run_in_executor(None, _receive, into)
@@ -244,7 +249,7 @@ async def serve(keys: Path, state: Path, into: IO[bytes], out: IO[bytes]) -> Non
             break
         task = loop.create_task(answer(facts, file))
         under_way.add(task)
-        task.add_done_callback(under_way.discard)
+        task.add_done_callback(ended)
     stop.set()
     if under_way:
         await asyncio.wait(under_way, timeout=GRACE_S)
