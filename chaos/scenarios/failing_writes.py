@@ -1,8 +1,9 @@
 """Every n-th write of the instance fails while a day is played: disk full and I/O error.
 
 The failing goes on for a while and then ends, as when somebody makes room. Meanwhile people and worker do what they do:
-whoever heard an error tries again, in the same process or, when that died, in the next one. Then the day must have come
-out as an undisturbed one, or say honestly of a look that it was not proven.
+whoever heard an error tries again, in the same process or, when that died, in the next one. It ends sooner than a step of a
+run gives up (`runs.patience`), so the day must have come out as an undisturbed one; a look that meets a longer failure may
+be honestly unproven, which is not played here.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from chaos.model import Ask, Outcome, Scenario
 from chaos.points import Points
 from yunwei.cli.demo_stage import free_port
 
-#: how many writes fail in one play before there is room again, or for how many seconds; tries in each process
-FAILURES, ROOM_S, TRIES = 60, 60.0, 100
+#: how many writes fail in one play before there is room again, or for how many seconds: a step that met the first of them
+#: is tried once more after half a minute; tries of a person in each process
+FAILURES, ROOM_S, TRIES = 60, 20.0, 100
 #: processes that may die in it: one that dies of a write that failed has used one up
 LIVES = FAILURES + 10
 PLAYS, QUICK = 8, 2
