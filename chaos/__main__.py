@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import signal
 import sys
 import time
 import traceback
@@ -19,7 +18,7 @@ from dataclasses import dataclass, replace
 from scripts.registry import Entry, Registry, listed
 
 import chaos.scenarios
-from chaos.forks import Running
+from chaos.forks import Running, end_when_asked
 from chaos.model import Ask, NotHere, Outcome, Scenario
 
 SCENARIOS: Registry[Scenario] = Registry(chaos.scenarios, "SCENARIOS", "scenario")
@@ -133,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.list:
         sys.stdout.write(listed(entries))
         return 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us, by whatever word we end
+    end_when_asked()
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
     ask = Ask(seed, asked.quick, asked.points, say)
     say(

@@ -102,6 +102,16 @@ class Running:
             time.sleep(0.02)
 
 
+def end_when_asked() -> None:
+    """Let SIGTERM end this process with all that it started; once, for another one would break off the cleaning up."""
+
+    def asked(*_of: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(143)
+
+    signal.signal(signal.SIGTERM, asked)
+
+
 def child(
     log: Path | None,
     act: Callable[[], Any],

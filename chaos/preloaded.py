@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from chaos.forks import end_when_asked
 from chaos.model import Ask, NotHere, Outcome
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,7 +51,7 @@ def begin(function: str, ask: Ask, environment: Mapping[str, str], **more: str) 
 
 def main() -> None:
     """Do what is asked for."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    end_when_asked()
     words = json.loads(sys.argv[1])
     module, _colon, name = words["function"].partition(":")
 
