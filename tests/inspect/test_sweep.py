@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +21,7 @@ from yunwei.inspect.collect.job import delete_left, run_job_async
 from yunwei.inspect.collect.redfish_http import Bmc
 from yunwei.inspect.collect.sessions import SessionBook
 from yunwei.inspect.collect.sweep import Gates, Limits, sweep
+from yunwei.inspect.collect.wire import Wire
 from yunwei.inspect.observation import FAULTS, DeviceResult, Job, Observation, Part, Target
 from yunwei.inspect.vendor import shipped
 from yunwei.kernel.verdict import Reason
@@ -462,3 +465,26 @@ def test_what_a_device_says_can_always_be_written(value: object, wanted: object)
     assert (back.component, back.name, back.raw) == ("c", "n?", "")
     (part,) = storable([Part("p", "disk", serial="S\x001")])
     assert part.serial == "S1"
+
+
+async def test_a_disk_that_takes_no_note_of_a_session_blinds_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(SessionBook, "keep", full)
+    keys, bmc = ring(), server("127.51.0.3")
+    async with Farm(spec(bmc)) as farm:
+        (seen,) = await look(keys, [target(farm, bmc, keys)], state=tmp_path)
+        assert seen.problem is None
+        assert farm.sessions() == {bmc.address: 0}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO])
+async def test_what_the_collector_lacks_is_not_said_of_the_device(monkeypatch: pytest.MonkeyPatch, number: int):
+    async def lacks(*_args: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Wire, "_dial", lacks)
+    (blind,) = await farm_look([server("127.51.0.3")])
+    assert blind.problem == Reason.COLLECTOR_SILENT
+    assert os.strerror(number) in blind.detail

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -31,6 +32,7 @@ from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
 
+log = logging.getLogger(__name__)
 JSON = Any
 #: bytes of one resource; the largest honest one known (a whole sensor collection, expanded) is under 1 MiB
 MAX_BODY = 4 << 20
@@ -150,7 +152,11 @@ class Bmc:
         self.headers = {"Authorization": f"Basic {word}"}
 
     def _remember(self, token: str) -> None:
-        """Seal URI and token, on disk and in the trace, before the session is used."""
+        """Seal URI and token, on disk and in the trace, before the session is used.
+
+        A disk that takes no note blinds nobody: should this process die within the look, the BMC's own timeout frees the
+        session, as after a power cut.
+        """
         if not self.session_uri:
             return
         sealed = self.look.tools.opener.seal({
@@ -159,7 +165,10 @@ class Bmc:
         })  # fmt: skip
         self.look.trace.session = sealed
         if self.look.tools.sessions:
-            self.look.tools.sessions.keep(self.base, sealed)
+            try:
+                self.look.tools.sessions.keep(self.base, sealed)
+            except OSError as error:
+                log.warning("the session at %s is not noted: %s", self.look.target.asset, error.strerror)
 
     async def logout(self) -> None:
         """Delete the session; when that fails, the trace keeps it sealed for the next start."""

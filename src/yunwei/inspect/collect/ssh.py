@@ -15,6 +15,7 @@ import asyncssh
 
 from yunwei.inspect.collect.base import Look, Trouble, check_pinned
 from yunwei.inspect.collect.bundle import MAX_OUTPUT, Bundle, bundle, control_failed, parse
+from yunwei.inspect.collect.wire import is_ours
 from yunwei.inspect.observation import DeviceResult
 from yunwei.inspect.vendor import CheckOutput, apply_ssh
 from yunwei.kernel.i18n import _
@@ -84,7 +85,9 @@ async def _connect(look: Look, credential: dict[str, Any], client: _Client) -> a
         raise client.changed or Trouble(Reason.IDENTITY_CHANGED, _("主机密钥无法核对")) from None
     except asyncssh.PermissionDenied:
         raise Trouble(Reason.AUTH, _("主机拒绝了我们的凭据")) from None
-    except (TimeoutError, ConnectionRefusedError, OSError):
+    except OSError as error:  # TimeoutError and ConnectionRefusedError among them
+        if is_ours(error):
+            raise
         raise Trouble(Reason.NOT_REACHED, _("主机没有应答 SSH")) from None
     except asyncssh.ConnectionLost:
         raise Trouble(Reason.NOT_REACHED, _("主机中断了 SSH 连接")) from None

@@ -16,6 +16,7 @@ from typing import Any
 
 from yunwei.inspect.collect import local, redfish, snmp, ssh
 from yunwei.inspect.collect.base import Look, Tools, Trouble
+from yunwei.inspect.collect.wire import is_ours
 from yunwei.inspect.observation import DeviceResult, Job, Target
 from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason
@@ -204,6 +205,9 @@ def _outcome(task: asyncio.Task[DeviceResult], look: Look) -> DeviceResult:
         return look.result(problem=Reason.BUDGET, detail=_("设备的时间预算已用完"))
     if isinstance(error, OSError):
         why = error.strerror or type(error).__name__
+        if is_ours(error):  # a full disk or no descriptor here is not the device's silence
+            log.warning("look at %s ended with %s of our own", look.target.asset, why)
+            return look.result(problem=Reason.COLLECTOR_SILENT, detail=_("采集器自身的故障：{why}").format(why=why))
         return look.result(problem=Reason.NOT_REACHED, detail=_("连接失败：{why}").format(why=why))
     # The text of a foreign exception may quote what it choked on: the type alone goes into the evidence.
     frame = error.__traceback__

@@ -8,6 +8,7 @@ proxies or names of hosts. What goes wrong ends as one of four errors, which say
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import ipaddress
 import re
@@ -32,6 +33,17 @@ GOODBYE_S = 1.0
 DEAF = 0.05
 #: what may stand in a request line as it is; everything else is percent-encoded (RFC 3986 §2)
 PLAIN = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]*")
+
+
+#: what the collector's own host lacks: room on a disk, a disk that works, descriptors, memory
+_OURS = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS,
+})  # fmt: skip
+
+
+def is_ours(error: OSError) -> bool:
+    """Whether a failure is the collector's own: then nothing is said about the device."""
+    return error.errno in _OURS
 
 
 class WireError(Exception):
@@ -332,6 +344,8 @@ class Wire:
         except ssl.SSLError:
             raise NotTlsError from None
         except OSError as error:
+            if is_ours(error):
+                raise
             raise UnreachedError(waited=isinstance(error, TimeoutError)) from None
         self._made.append(connection)
         certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
