@@ -48,6 +48,8 @@ def test_of_duplicates_the_first_wins() -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        b"1.3.6.1|5x|00005e00",  # nothing, with a content
+        b"1.3.6.1|129x|00",
         b"1.3.6.1|2:numeric|rate=3",
         b"1.3.6.1|4",
         b"no oid|4|x",

@@ -100,7 +100,10 @@ def _content(tag: int, form: str, value: bytes) -> bytes:
     """The value's content bytes from its text in the file."""
     try:
         if form == "x":
-            return bytes.fromhex(value.strip().removeprefix(b"0x").decode("ascii"))
+            given = bytes.fromhex(value.strip().removeprefix(b"0x").decode("ascii"))
+            if given and (tag in MISSING or tag == NULL):  # these say nothing: RFC 3416 §3
+                raise SnmpError(_("值不对：{value}").format(value=value[:40].decode("latin-1")))
+            return given
         if tag in (OCTET_STRING, OPAQUE):
             return value
         if tag in MISSING or tag == NULL:
