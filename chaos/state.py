@@ -136,31 +136,6 @@ def differences(wanted: dict[str, dict[str, int]], found: dict[str, dict[str, in
     return told
 
 
-#: of each table, the fields that say what the day came to, however often it had to be looked; None: all
-CAME_TO: Mapping[str, tuple[int, ...] | None] = {
-    "occurrences": (0, 1, 2, 3, 4, 6), "events": None, "proofs": None, "claims": None, "notices": None,
-    "standings": (0,), "parts": None, "findings": (0, 1, 2, 3, 4), "tickets": None, "sheets": (0, 1, 2, 3), "appeals": None,
-}  # fmt: skip
-
-
-def unproven(found: dict[str, dict[str, int]]) -> list[str]:
-    """The attempts that were told honestly as not proven, by the vendor's cause."""
-    attempts = [json.loads(row) for row in found["attempts"]]
-    return sorted(run for run, _number, verdict, cause in attempts if (verdict, cause) == ("unproven", "vendor"))
-
-
-def came_to(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    """What a day came to, without how often and by which attempt it was looked."""
-    out: dict[str, dict[str, int]] = {}
-    for table, fields in CAME_TO.items():
-        kept: Counter[str] = Counter()
-        for row, count in found[table].items():
-            said = json.loads(row)
-            kept[json.dumps(said if fields is None else [said[n] for n in fields], ensure_ascii=False)] += count
-        out[table] = dict(sorted(kept.items()))
-    return out
-
-
 def _excerpt(row: str, others: Iterable[str]) -> str:
     """The beginning of a row, and the place at which it parts from the one that is most like it."""
     common = max((_alike(row, other) for other in others), default=0)

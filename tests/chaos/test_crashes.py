@@ -217,25 +217,6 @@ def test_a_record_is_compared_by_what_it_is_about_and_not_by_its_number() -> Non
     assert len(state.differences(first, line(5, {5: "inspect.run.judged run:b"}))) == 2
 
 
-def test_a_look_that_was_honestly_unproven_may_be_looked_again_and_everything_else_must_be_there() -> None:
-    empty: dict[str, dict[str, int]] = {table: {} for table in (*state.CAME_TO, "attempts")}
-    once = {
-        **empty,
-        "attempts": state.counted([["look:a:1", 1, "pass", ""]]),
-        "findings": state.counted([["SW", "fan", "open", "warning", "sweep", 1, 0, 0, "look:a:1", "look:a:1"]]),
-    }
-    again = {
-        **empty,
-        "attempts": state.counted([["look:a:1", 1, "unproven", "vendor"], ["look:a:2", 2, "pass", ""]]),
-        "findings": state.counted([["SW", "fan", "open", "warning", "sweep", 2, 0, 0, "look:a:1", "look:a:2"]]),
-    }
-    assert state.unproven(once) == []
-    assert state.unproven(again) == ["look:a:1"]
-    assert state.differences(state.came_to(once), state.came_to(again)) == []
-    lost = state.came_to({**again, "findings": {}})
-    assert len(state.differences(state.came_to(once), lost)) == 1
-
-
 def test_of_a_long_row_the_place_is_told_at_which_it_differs() -> None:
     rows = [{"sheets": state.counted([["x" * 900 + end]])} for end in ("kept", "lost")]
     assert any("lost" in told for told in state.differences(*rows))

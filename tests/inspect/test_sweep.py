@@ -27,6 +27,7 @@ from yunwei.inspect.vendor import shipped
 from yunwei.kernel.verdict import Reason
 from yunwei.lab.build import control_farm
 from yunwei.lab.farm import Farm
+from yunwei.snmp.client import SnmpClient
 
 
 def faulty(result: DeviceResult) -> set[str]:
@@ -485,6 +486,7 @@ async def test_what_the_collector_lacks_is_not_said_of_the_device(monkeypatch: p
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Wire, "_dial", lacks)
-    (blind,) = await farm_look([server("127.51.0.3")])
-    assert blind.problem == Reason.COLLECTOR_SILENT
-    assert os.strerror(number) in blind.detail
+    monkeypatch.setattr(SnmpClient, "_open", lacks)
+    for blind in await farm_look([server("127.51.0.3"), switch("127.51.0.1")]):
+        assert blind.problem == Reason.COLLECTOR_SILENT
+        assert os.strerror(number) in blind.detail

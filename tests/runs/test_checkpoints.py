@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from django.db import connection
 
 from yunwei.runs import checkpoints, dbos_engine
 from yunwei.runs.checkpoints import Checkpoints
-from yunwei.server.instance import postgres_url
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -63,24 +61,12 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    with connection.cursor() as cursor:
-        cursor.execute("DROP SCHEMA IF EXISTS dbos CASCADE")
-    url = postgres_url(connection.settings_dict)
-    dbos_engine.migrate(url)
-    engine = dbos_engine.database_engine(url)
-    client = DBOSClient(
-        system_database_url=url, system_database_engine=engine, serializer=dbos_engine.JsonSerializer(),
-        application_name=dbos_engine.APPLICATION,
-    )  # fmt: skip
+def bench(client: DBOSClient) -> Bench:
     for workflow in (OURS, SHIPPED):
         client.enqueue({"workflow_name": "w", "queue_name": "q", "workflow_id": workflow})
     made = Bench(client._sys_db)
     made.sql("UPDATE dbos.workflow_status SET status = 'PENDING', owner_xid = 'me'")
-    yield made
-    client.destroy()
-    engine.dispose()
-    connection.close()
+    return made
 
 
 @pytest.mark.parametrize("more", [{}, {"output": None, "error": '{"__error__": "坏了"}'}])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yunwei.inspect.collect.base import Look, Trouble, check_pinned
+from yunwei.inspect.collect.own import is_ours
 from yunwei.inspect.observation import DeviceResult
 from yunwei.inspect.vendor import SnmpData, VendorFile, apply_snmp
 from yunwei.kernel.i18n import _
@@ -101,6 +102,9 @@ async def _probe(client: SnmpClient, look: Look, address: str, login: V2c | V3) 
         silent = _("设备没有应答（团体名错误时设备同样沉默）") if isinstance(login, V2c) else _("设备没有应答")
         raise Trouble(Reason.NOT_REACHED, silent) from None
     except SnmpError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and is_ours(cause):  # no socket could be opened
+            raise cause from None
         raise Trouble(reason_of(error), error.message) from None
     if session.engine_id:
         check_pinned(look, "engine_id", session.engine_id.hex())

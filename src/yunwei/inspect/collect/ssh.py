@@ -15,7 +15,7 @@ import asyncssh
 
 from yunwei.inspect.collect.base import Look, Trouble, check_pinned
 from yunwei.inspect.collect.bundle import MAX_OUTPUT, Bundle, bundle, control_failed, parse
-from yunwei.inspect.collect.wire import is_ours
+from yunwei.inspect.collect.own import is_ours
 from yunwei.inspect.observation import DeviceResult
 from yunwei.inspect.vendor import CheckOutput, apply_ssh
 from yunwei.kernel.i18n import _

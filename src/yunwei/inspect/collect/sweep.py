@@ -16,7 +16,7 @@ from typing import Any
 
 from yunwei.inspect.collect import local, redfish, snmp, ssh
 from yunwei.inspect.collect.base import Look, Tools, Trouble
-from yunwei.inspect.collect.wire import is_ours
+from yunwei.inspect.collect.own import is_ours
 from yunwei.inspect.observation import DeviceResult, Job, Target
 from yunwei.kernel.i18n import _
 from yunwei.kernel.verdict import Reason

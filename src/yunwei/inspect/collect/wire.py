@@ -8,7 +8,6 @@ proxies or names of hosts. What goes wrong ends as one of four errors, which say
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import ipaddress
 import re
@@ -23,6 +22,8 @@ from urllib.parse import quote
 
 import httptools
 
+from yunwei.inspect.collect.own import is_ours
+
 #: bytes of an answer's status line and headers
 MAX_HEAD = 64 << 10
 #: seconds after which the event loop itself ends a handshake, however patient we are
@@ -33,17 +34,6 @@ GOODBYE_S = 1.0
 DEAF = 0.05
 #: what may stand in a request line as it is; everything else is percent-encoded (RFC 3986 §2)
 PLAIN = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]*")
-
-
-#: what the collector's own host lacks: room on a disk, a disk that works, descriptors, memory
-_OURS = frozenset({
-    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS,
-})  # fmt: skip
-
-
-def is_ours(error: OSError) -> bool:
-    """Whether a failure is the collector's own: then nothing is said about the device."""
-    return error.errno in _OURS
 
 
 class WireError(Exception):
