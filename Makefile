@@ -16,7 +16,7 @@ test: ## everything CI runs: format, types, walls, tests on SQLite and PostgreSQ
 	@scripts/bootstrap test
 	@scripts/test
 
-bench: ## the product against its peers, side by side: writes docs/benchmarks.md; ARGS="--quick" in some minutes, ARGS="snmp-pysnmp" for one row, ARGS="--list" for the names
+bench: ## the product against its peers, side by side: writes docs/benchmarks.md; ARGS="--quick" in under 5 minutes on two cores, ARGS="snmp-pysnmp" for one row, ARGS="--list" for the names
 	@scripts/bootstrap test
 	@scripts/bench $(ARGS)
 
