@@ -19,7 +19,7 @@ from bench.servers import ROOT
 from bench.switches import SENSOR, capture
 from yunwei.lab.build import device
 from yunwei.lab.find import OWN
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 from yunwei.lab.spec import FarmSpec, addresses, number_copies
 
 SEED = "bench-mix"

@@ -23,7 +23,7 @@ from yunwei.inspect.observation import Job, Target
 from yunwei.inspect.vendor import apply_redfish, shipped
 from yunwei.lab.build import credentials, device
 from yunwei.lab.find import OWN
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 from yunwei.lab.spec import FarmSpec, addresses, number_copies
 
 SEED, SAMPLE, FIRST = "bench", "bench-server", "127.44.0.1"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import env
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 
 ROOT = env.ROOT
 PATIENCE_S = 60.0

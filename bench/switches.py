@@ -17,7 +17,7 @@ from bench.product import judged
 from yunwei.inspect.observation import Target
 from yunwei.inspect.vendor import SnmpData, VendorFile, apply_snmp, shipped
 from yunwei.lab.build import credentials, device
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 from yunwei.lab.spec import FarmSpec, Login, User, addresses, number_copies
 
 SEED, SAMPLE, PORTS = "bench", "bench-switch", 65

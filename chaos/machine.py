@@ -214,7 +214,6 @@ def _prepare(home: Bed, lab: Lab) -> None:
     clock = instance.clock()
     lab.clock((clock.now() - real()).total_seconds())
     register(lab.stage, lab.items, clock.now(), own=False)
-    lab.stage.controls.register(clock.now())
     _agree()
 
 

@@ -24,7 +24,7 @@ BACK_S = 120.0
 AGAIN_S = 1.0
 #: looks that fall due by themselves on the day
 OF_DAY = f"SELECT count(*) FROM runs_run WHERE id LIKE '%:{machine.DAY}:%'"  # noqa: S608 - a constant
-ROLES = {"worker": r"yunwei\.server\.worker", "web": r"yunwei\.server\.web", "serve": r"yunwei\.cli\.main serve"}
+ROLES = {"worker": r"yunwei\.server\.worker", "web": r"yunwei\.server\.web", "serve": r"yunwei\.server\.serve"}
 
 
 def environment(home: Bed, more: Mapping[str, str]) -> dict[str, str]:

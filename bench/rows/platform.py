@@ -47,7 +47,7 @@ def idle(quick: bool) -> Row:
         figures=tuple(Figure(name, "PSS", Spread.of([mib]), "MiB") for name, mib in parts.items()),
         equal=f"{len(processes)} processes, all alive {rest} s after somebody had looked at {len(PATHS)} pages",
         bound=(
-            "the interpreter with Django and the modules of all rooms, once for each of three processes: what they share of"
+            "the interpreter with Django and the modules of all rooms, once for web and worker each: what they share of"
             " libraries is counted once; collectors are started by the first job and end a minute after the last"
         ),
     )

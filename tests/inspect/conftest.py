@@ -19,7 +19,7 @@ from yunwei.inspect import jobs
 from yunwei.inspect.models import DeviceSweep, Finding
 from yunwei.kernel.clock import ManualClock
 from yunwei.lab.build import CONTROLS, device
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 from yunwei.lab.spec import DeviceSpec
 from yunwei.ledger import keys as ledger_keys
 from yunwei.runs import services as runs

@@ -16,7 +16,7 @@ from yunwei.gm import sm2
 from yunwei.inspect.collect.job import Sealer, read_result, write_job
 from yunwei.inspect.observation import Job, Target
 from yunwei.kernel.errors import YunweiError
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 
 app = typer.Typer()
 app.command("inspect")(command.inspect)

@@ -21,7 +21,7 @@ from yunwei.inspect.collect import process
 from yunwei.inspect.collect.job import JobError, Keyring, contents, read_result, write_job
 from yunwei.inspect.collect.process import Collectors
 from yunwei.inspect.observation import Job, Target
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 from yunwei.lab.spec import DeviceSpec
 
 DEVICES = (switch("127.54.0.1", "fan_failed"), server("127.54.0.2"))

@@ -25,7 +25,7 @@ from yunwei.inspect.collect.wire import Wire
 from yunwei.inspect.observation import FAULTS, DeviceResult, Job, Observation, Part, Target
 from yunwei.inspect.vendor import shipped
 from yunwei.kernel.verdict import Reason
-from yunwei.lab.build import control_farm
+from yunwei.lab.build import control_spec
 from yunwei.lab.farm import Farm
 from yunwei.snmp.client import SnmpClient
 
@@ -112,7 +112,7 @@ async def test_tooBig_and_truncating_agents_lose_no_row():
 
 async def test_the_positive_control_is_found_faulty_by_the_same_path():
     keys = ring()
-    async with control_farm() as farm:
+    async with Farm(control_spec()) as farm:
         results = await look(keys, [target(farm, d, keys, control=True) for d in farm.spec.devices])
     assert {r.protocol for r in results} == {"snmp", "redfish"}
     for result in results:

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from yunwei.lab.build import farm_spec
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 from yunwei.snmp.client import V3, SnmpClient, V2c
 
 OIDS = ["1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.1.3.0"]

@@ -17,12 +17,11 @@ from typer.testing import CliRunner
 from tests.lab.conftest import COMMUNITY, SEED, SNMP, bmc, snmp
 from tests.lab.measure_farm import ask_agents, ask_bmcs, rss_mb
 from yunwei.cli.lab import app
-from yunwei.lab import switch
-from yunwei.lab.build import CONTROLS, control_farm, farm_spec
+from yunwei.lab.build import CONTROLS, control_spec, farm_spec
 from yunwei.lab.errors import LabError
-from yunwei.lab.farm import apply_overlays
+from yunwei.lab.farm import Farm, apply_overlays
 from yunwei.lab.overlay import CONDUCT, CONTENT, FAULTS
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess, ask
 from yunwei.lab.spec import FarmSpec
 from yunwei.snmp.client import SnmpClient, V2c
 from yunwei.snmp.errors import SnmpTimeout
@@ -71,7 +70,7 @@ def test_the_farm_ends_with_its_parent():
     """A parent that is killed cannot stop its children; the farm sees the end of its standard input."""
     code = (
         "import time\n"
-        "from yunwei.lab.serve import FarmProcess\n"
+        "from yunwei.lab.process import FarmProcess\n"
         "from yunwei.lab.build import farm_spec\n"
         "farm = FarmProcess(farm_spec(only=['lab-switch'])).start()\n"
         "print(farm.pid, flush=True)\n"
@@ -89,30 +88,30 @@ def test_the_farm_ends_with_its_parent():
 
 
 async def test_the_switch_wants_its_token_and_plain_orders():
-    async with control_farm(("snmp",), seed=SEED) as farm:
+    async with Farm(control_spec(("snmp",), seed=SEED)) as farm:
         import asyncio
 
         address = CONTROLS["snmp"][0]
         port, token = farm.switch.port, farm.switch.token
         with pytest.raises(LabError, match="口令"):
-            await asyncio.to_thread(switch.ask, port, "guess", do="set", address=address, fault="dead")
+            await asyncio.to_thread(ask, port, "guess", do="set", address=address, fault="dead")
         assert "dead" not in farm.faults("snmp", address)
-        reply = await asyncio.to_thread(switch.ask, port, token, do="set", address=address, fault="slow")
+        reply = await asyncio.to_thread(ask, port, token, do="set", address=address, fault="slow")
         assert reply["devices"] == [
             {"address": address, "protocol": "snmp", "faults": ["fan_failed", "psu_lost", "slow"]}
         ]
-        reply = await asyncio.to_thread(switch.ask, port, token, do="status")
+        reply = await asyncio.to_thread(ask, port, token, do="status")
         assert len(reply["devices"]) == 1
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"nonsense\n")
         assert json.loads(await reader.readline())["ok"] is False
         writer.close()
     with pytest.raises(LabError, match="没有应答"):
-        switch.ask(port, token, do="status")
+        ask(port, token, do="status")
 
 
 async def test_the_positive_control_is_a_faulty_device_per_protocol():
-    async with control_farm() as farm:
+    async with Farm(control_spec()) as farm:
         endpoints = {endpoint["protocol"]: endpoint for endpoint in farm.endpoints()}
         assert set(endpoints) == {"snmp", "redfish"}
         assert all(endpoint["faults"] for endpoint in endpoints.values())
@@ -123,7 +122,7 @@ async def test_the_positive_control_is_a_faulty_device_per_protocol():
             )
             oid = "1.3.6.1.2.1.99.1.1.1.5.110"
             assert (await session.get([oid]))[oid].as_int() == 3
-    async with control_farm() as other:
+    async with Farm(control_spec()) as other:
         again = {endpoint["protocol"]: endpoint for endpoint in other.endpoints()}
     assert again["snmp"]["credential"] != endpoints["snmp"]["credential"]  # fresh without a seed
 

@@ -138,6 +138,43 @@ def test_a_worker_that_dies_ends_the_platform_loudly(served: Served):
     wait(lambda: not any(alive(pid) for pid in served.children), "the end of all children", seconds=10)
 
 
+def test_what_only_waits_is_light(served: Served):
+    """It is one of four processes that are there for weeks; with Django and all rooms it held 70 MiB and more."""
+    rollup = Path(f"/proc/{served.process.pid}/smaps_rollup").read_text()
+    anonymous = re.search(r"Pss_Anon: +(\d+) kB", rollup)
+    assert anonymous
+    assert int(anonymous[1]) < 24 * 1024
+
+
+def test_a_zone_that_comes_later_has_its_controls_too(served: Served):
+    def known() -> list[tuple[str, str, int]]:
+        with sqlite3.connect(served.folder / "data" / "yunwei.sqlite3", timeout=10) as db:
+            return db.execute(
+                "SELECT z.code, c.protocol, c.port FROM inspect_control c JOIN assets_zone z ON z.id = c.zone_id ORDER BY 1, 2"
+            ).fetchall()
+
+    before = known()
+    with sqlite3.connect(served.folder / "data" / "yunwei.sqlite3", timeout=10) as db:
+        db.execute("INSERT INTO assets_zone (code, name) VALUES ('later', '后来的区')")
+    wait(lambda: len(known()) == len(before) + 2, "the controls of the new zone", seconds=20)
+    told = [(protocol, port) for zone, protocol, port in known() if zone == "later"]
+    assert [protocol for protocol, _port in told] == ["redfish", "snmp"]
+    with socket.create_connection(("127.88.0.2", told[0][1]), timeout=5):
+        pass  # it answers
+
+
+def test_a_database_that_is_not_there_is_told_before_anything_starts(site: Path, tmp_path: Path):
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder)
+    settings = (folder / "yunwei.toml").read_text()
+    (folder / "yunwei.toml").write_text(re.sub(r"port = \d+", f"port = {free_port()}", settings))
+    (folder / "data" / "yunwei.sqlite3").write_bytes(b"not a database, but long enough to be read as one" * 100)
+    told = yunwei("serve", instance=folder)
+    assert told.returncode == 3
+    assert "数据库不可用" in told.stderr
+    assert "控制台" not in told.stderr
+
+
 def test_a_serve_that_is_killed_leaves_nothing_behind(served: Served):
     served.process.kill()
     served.process.wait(10)

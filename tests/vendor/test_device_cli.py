@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from yunwei.cli.device import app
 from yunwei.inspect.vendor.catalogue import folders
 from yunwei.inspect.vendor.replay import expected_text, replay
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 from yunwei.lab.spec import DeviceSpec, FarmSpec, Login
 
 SAMPLES = folders()[0] / "samples"

@@ -16,7 +16,7 @@ from yunwei.cli import common, contact
 from yunwei.cli.demo_stage import PASSWORD, PEOPLE, DemoError, Stage, clear, contract_day, create, register
 from yunwei.kernel.i18n import _
 from yunwei.lab import district
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 from yunwei.server import instance
 from yunwei.server import serve as server
 
@@ -39,7 +39,7 @@ def play(folder: Path, *, once: bool, as_json: bool, port: int) -> None:
         show(told, as_json=as_json)
         if not once:
             common.err.print(_("演示继续运行，Ctrl-C 结束"))
-            server.watch(stage.children, stage.controls)
+            server.watch(stage.children, server.asked_to_stop())
     finally:
         stage.stop()
 
@@ -55,7 +55,6 @@ def _prepare(folder: Path, stage: Stage, bar: Progress, *, port: int) -> None:
     create(folder, port=port, now=None if now == real_now else now)
     bar.advance(task)
     register(stage, items, common.now())
-    stage.controls.register(common.now())
     bar.advance(task)
 
 
@@ -72,7 +71,7 @@ def _play_day(stage: Stage, bar: Progress, *, web: bool) -> None:
     # two looks within judging.STILL_S say nothing about what stands still
     time.sleep(max(0.0, FIRST_TO_SECOND_S - (time.monotonic() - first_look)))
     _approve_plan()
-    server.start(stage.children, instance.folder(), web=web)
+    server.start(stage.children, instance.folder(), given=stage.controls, web=web)
     _wait(lambda: bool(_due_runs()), stage, seconds=30, what=_("今日义务"))
     _follow(bar, _("今日巡检：逐台查看"), stage)
     _people_act()

@@ -27,7 +27,7 @@ from yunwei.kernel import heap
 from yunwei.kernel.clock import OffsetClock
 from yunwei.kernel.i18n import _
 from yunwei.lab import district, weather
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 from yunwei.server import instance
 
 JSON = Any
@@ -266,7 +266,6 @@ def _open(folder: Path, score: Score, stage: Stage, stack: ExitStack, *, port: i
     from yunwei.runs.inline import InlineEngine
 
     register(stage, items, clock.now(), own=score.hosts)
-    stage.controls.register(clock.now())
     home = instance.folder()
     collectors = Collectors(COLLECTORS, home / "keys", home / "data" / "collector", ahead_s=lambda: replay.ahead_s())  # noqa: PLW0108 - it is made below
     stack.callback(collectors.stop)
@@ -370,6 +369,6 @@ def _stay(replay: Replay) -> None:
 
     engine.use(None)
     replay.farm.set_clock(round((instance.clock().now() - datetime.now(UTC)).total_seconds()))
-    server.start(replay.stage.children, instance.folder())
+    server.start(replay.stage.children, instance.folder(), given=replay.stage.controls)
     common.err.print(_("演示继续运行，Ctrl-C 结束"))
-    server.watch(replay.stage.children, replay.stage.controls)
+    server.watch(replay.stage.children, server.asked_to_stop())

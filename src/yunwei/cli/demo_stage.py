@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 from yunwei.lab import district, real
-from yunwei.lab.serve import FarmProcess
+from yunwei.lab.process import FarmProcess
 from yunwei.server import instance
 from yunwei.server import serve as server
+from yunwei.server.controls import Register
 
 #: known to everybody who can read this file: the demo listens on loopback only
 PASSWORD = "yunwei-demo-2026"  # noqa: S105
@@ -159,8 +160,8 @@ def free_port() -> int:
 
 
 def register(stage: Stage, items: Sequence[district.Equipment], now: datetime, *, own: bool = True) -> None:
-    """The district's credentials and inventory, by the same services that a site uses; doing it again follows the ports
-    that the equipment has today. `own`: the platform's own machine is looked at too."""
+    """The district's credentials, inventory and controls, by the same services that a site uses; doing it again follows the
+    ports that the equipment has today. `own`: the platform's own machine is looked at too."""
     from yunwei.assets import tables
 
     if stage.farm is None:
@@ -180,6 +181,7 @@ def register(stage: Stage, items: Sequence[district.Equipment], now: datetime, *
     if report.problems:
         first = report.problems[0]
         raise DemoError(first.why, where=f"district.csv:{first.row} {first.column}", hint=first.what_to_do)
+    Register(stage.controls.told())(now)
 
 
 def _credential(content: dict[str, str], now: datetime, name: str = "") -> str:

@@ -74,15 +74,15 @@ def fault(
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON")] = False,
 ) -> None:
     """在运行中的农场上开关一台设备的故障。"""
-    from yunwei.lab import switch
     from yunwei.lab.errors import LabError
+    from yunwei.lab.process import ask
 
     if action not in {"set", "clear", "status"} or (action != "status" and not name):
         raise LabError(_("要写明 set 或 clear 以及故障名，或 status"), where=action)
     port = control.rpartition(":")[2]
     if not port.isdigit():
         raise LabError(_("control 应为 127.0.0.1:端口"), where=control)
-    reply = switch.ask(int(port), token, do=action, address=address, fault=name, protocol=protocol)
+    reply = ask(int(port), token, do=action, address=address, fault=name, protocol=protocol)
     if as_json:
         print_json(reply["devices"])
         return

@@ -98,9 +98,11 @@ def main() -> None:
         _say(f"{error.strerror or error}{place}")
         sys.exit(USAGE)
     except Exception as error:
-        if "OperationalError" not in {kind.__name__ for kind in type(error).__mro__}:
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        if "OperationalError" not in kinds and kinds[0] != "DatabaseError":
             raise
-        # the database is gone, locked or full: Django's, psycopg's or SQLAlchemy's, whose import would cost every command
+        # the database is gone, locked, full or spoilt: Django's, psycopg's or SQLAlchemy's, whose import would cost every
+        # command
         _say(_("数据库不可用：{error}").format(error=str(error).strip().partition("\n")[0]))
         sys.exit(UNREACHABLE)
 

@@ -104,17 +104,11 @@ def serve(
     from yunwei.server import serve as server
 
     common.open_instance()
+    from yunwei.assets.models import Zone
+
     server.require_free(instance.settings()["web"]["port"], hint=f"{instance.folder() / instance.SETTINGS} [web] port")
-    children, controls = server.Children(), server.Controls()
-    try:
-        controls.start()
-        controls.register(instance.clock().now())
-        server.start(children, instance.folder(), workers=workers)
-        common.err.print(_("控制台：http://127.0.0.1:{port}/").format(port=instance.settings()["web"]["port"]))
-        server.watch(children, controls)
-    finally:
-        children.stop()
-        controls.stop()
+    Zone.objects.exists()  # a database that is not there, or not ours, is told here and not by a process that ends
+    server.become(workers)
 
 
 def worker() -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from yunwei.kernel.i18n import _
 from yunwei.lab import find
 from yunwei.lab.errors import LabError
-from yunwei.lab.farm import Farm
 from yunwei.lab.spec import DeviceSpec, FarmSpec, Login, User, addresses, derive, number_copies
 
 FIRST = "127.1.0.1"
@@ -101,8 +100,3 @@ def control_spec(protocols: Sequence[str] = ("snmp", "redfish"), *, seed: str = 
         address, sample, faults = CONTROLS[protocol]
         devices.append(device(protocol, address, sample, seed, name=f"control-{protocol}", faults=faults))
     return FarmSpec(devices=tuple(devices), seed=seed)
-
-
-def control_farm(protocols: Sequence[str] = ("snmp", "redfish"), *, seed: str = "") -> Farm:
-    """The positive control in this process."""
-    return Farm(control_spec(protocols, seed=seed))

@@ -11,16 +11,14 @@ import asyncio
 import hmac
 import json
 import secrets
-import socket
 from typing import TYPE_CHECKING, Any
 
 from yunwei.kernel.i18n import _
 from yunwei.lab.errors import LabError
+from yunwei.lab.process import LINE_LIMIT
 
 if TYPE_CHECKING:
     from yunwei.lab.farm import Farm
-
-LINE_LIMIT = 65536
 
 
 class Switch:
@@ -84,21 +82,3 @@ class Switch:
             for device in devices
             if (device.address == address if address else self._farm.faults(device.protocol, device.address))
         ]
-
-
-def ask(
-    port: int, token: str, *, do: str, address: str = "", fault: str = "", protocol: str = "", ahead_s: float = 0.0
-) -> dict[str, Any]:
-    """Tell a running farm to set or clear a fault, to set its clock, or ask what is set. LabError when it refuses or is
-    not there."""
-    message = {"token": token, "do": do, "address": address, "fault": fault, "protocol": protocol, "ahead_s": ahead_s}
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
-            sock.sendall(json.dumps(message).encode() + b"\n")
-            with sock.makefile("rb") as stream:
-                reply: dict[str, Any] = json.loads(stream.readline(LINE_LIMIT * 16))
-    except (OSError, ValueError) as error:
-        raise LabError(_("实验室没有应答"), where=f"127.0.0.1:{port}", hint=_("先运行 yunwei lab farm")) from error
-    if not reply["ok"]:
-        raise LabError(str(reply["error"]), where=address)
-    return reply

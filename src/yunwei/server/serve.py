@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,16 +10,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
+from yunwei.kernel import i18n
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 from yunwei.lab.build import control_spec
-from yunwei.lab.serve import FarmProcess
-from yunwei.server import instance
+from yunwei.lab.process import FarmProcess
+from yunwei.server import controls, instance
 
 #: seconds a child may take to stop before it is killed
 GRACE_S = 8.0
@@ -34,7 +36,8 @@ class Children:
 
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, name: str, command: Sequence[str], log: Path) -> None:
+    def start(self, name: str, command: Sequence[str], log: Path, told: Mapping[str, str] | None = None) -> None:
+        """Start one; `told` is added to its environment."""
         # asks the kernel to end the child when we are gone, however we went (util-linux; part of every Debian)
         leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         with log.open("ab") as out:
@@ -44,6 +47,7 @@ class Children:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                env={**os.environ, **(told or {})},
             )
 
     def dead(self) -> str:
@@ -66,31 +70,21 @@ class Children:
 
 
 class Controls:
-    """The positive controls of this machine's collectors: a farm of its own process, known to every local zone."""
+    """The positive controls of this machine's collectors: a farm of faulty devices in a process of its own."""
 
     def __init__(self) -> None:
         self._farm = FarmProcess(control_spec())
-        self._known: set[str] = set()
 
     def start(self) -> None:
-        """Start the farm of faulty devices."""
+        """Start it. LabError when it does not come."""
         self._farm.start()
 
-    def register(self, now: datetime) -> None:
-        """Make the controls known to zones that do not know them yet (zones are imported while we run)."""
-        from yunwei.assets.models import Zone
-        from yunwei.inspect import jobs, keys
-
-        for zone in set(Zone.objects.values_list("code", flat=True)) - self._known:
-            if not keys.is_remote(zone):
-                for told in self._farm.endpoints:
-                    jobs.register_control(
-                        zone, told["protocol"], told["address"], told["port"], told["credential"], now=now
-                    )
-            self._known.add(zone)
+    def told(self) -> dict[str, str]:
+        """What a worker must find in its environment."""
+        return {controls.VARIABLE: json.dumps(self._farm.endpoints)}
 
     def stop(self) -> None:
-        """End the farm."""
+        """End it."""
         self._farm.stop()
 
 
@@ -109,12 +103,13 @@ def require_free(port: int, *, hint: str) -> None:
             ) from None
 
 
-def start(children: Children, folder: Path, *, web: bool = True, workers: int = 1) -> None:
-    """Start the workers and the web process of an instance."""
+def start(children: Children, folder: Path, *, given: Controls, web: bool = True, workers: int = 1) -> None:
+    """Start the workers, which are told of the controls, and the web process of an instance."""
     logs = folder / "data" / "log"
     logs.mkdir(exist_ok=True)
     for i in range(workers):
-        children.start(f"worker-{i + 1}", [sys.executable, "-m", "yunwei.server.worker"], logs / f"worker-{i + 1}.log")
+        name = f"worker-{i + 1}"
+        children.start(name, [sys.executable, "-m", "yunwei.server.worker"], logs / f"{name}.log", given.told())
     if "traps" in instance.settings():
         children.start("traps", [sys.executable, "-m", "yunwei.server.traps"], logs / "traps.log")
     if web:
@@ -142,14 +137,55 @@ def wait_for(condition: Callable[[], bool], children: Children, *, seconds: floa
         time.sleep(0.1)
 
 
-def watch(children: Children, controls: Controls) -> None:
-    """Stay until asked to stop; a child that ends ends the platform, whose supervisor (systemd) restarts it."""
-    stopping: list[int] = []
+def asked_to_stop() -> Callable[[], bool]:
+    """From now on SIGTERM and SIGINT end nothing by themselves: what comes back says whether one came."""
+    came: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda n, _frame: stopping.append(n))
-    clock = instance.clock()
-    while not stopping:
+        signal.signal(number, lambda n, _frame: came.append(n))
+    return lambda: bool(came)
+
+
+def watch(children: Children, stop: Callable[[], bool]) -> None:
+    """Stay until asked to stop; a child that ends ends the platform, whose supervisor (systemd) restarts it."""
+    while not stop():
         if name := children.dead():
             raise _ended(name, children)
-        controls.register(clock.now())
-        time.sleep(1.0)
+        time.sleep(0.5)
+
+
+def run(workers: int) -> None:
+    """An instance's processes, from here until a signal; raises ServeError or LabError when one does not come or stay."""
+    stop = asked_to_stop()
+    children, given = Children(), Controls()
+    try:
+        given.start()
+        start(children, instance.folder(), workers=workers, given=given)
+        port = instance.settings()["web"]["port"]
+        sys.stderr.write(_("控制台：http://127.0.0.1:{port}/").format(port=port) + "\n")
+        watch(children, stop)
+    finally:
+        children.stop()
+        given.stop()
+
+
+def become(workers: int) -> NoReturn:
+    """Let this process go on as the one above all others, without what it has loaded: it does nothing but wait, for weeks,
+    and Django with all rooms is 60 MB."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.environ["YUNWEI_LANG"] = i18n.chosen()
+    os.execv(sys.executable, [sys.executable, "-m", "yunwei.server.serve", str(workers)])  # noqa: S606 - ourselves
+
+
+def main() -> None:
+    """`python -m yunwei.server.serve WORKERS`, which `yunwei serve` becomes."""
+    i18n.use(os.environ.get("YUNWEI_LANG", i18n.chosen()))
+    try:
+        run(int(sys.argv[1]))
+    except YunweiError as error:
+        sys.stderr.write(f"✗ {error}\n")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

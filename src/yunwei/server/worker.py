@@ -24,6 +24,7 @@ from yunwei.kernel import heap
 from yunwei.kernel.background import stand_back
 from yunwei.kernel.clock import Clock
 from yunwei.server import instance
+from yunwei.server.controls import Register
 
 if TYPE_CHECKING:
     from yunwei.inspect.collect.process import Collectors
@@ -63,19 +64,11 @@ def every(
 ) -> threading.Thread:
     """Call `job(now)` again and again in a thread of its own; a failure is logged and tried again next time. It takes its
     turn among this process's writers, unless it may wait for something else than the database (`queues` False)."""
-    from django.db import close_old_connections, connections
-
-    from yunwei.runs.turns import turn
+    from django.db import connections
 
     def loop() -> None:
         while True:
-            close_old_connections()
-            try:
-                with turn() if queues else nullcontext():
-                    job(clock.now())
-            except Exception:
-                log.exception("%s failed and is tried again", name)
-                connections.close_all()
+            attempt(name, job, clock, queues=queues)
             if stop.wait(seconds):
                 connections.close_all()
                 return
@@ -83,6 +76,21 @@ def every(
     thread = threading.Thread(target=loop, name=name, daemon=True)
     thread.start()
     return thread
+
+
+def attempt(name: str, job: Callable[[datetime], object], clock: Clock, *, queues: bool = True) -> None:
+    """`job(now)` once; see `every`."""
+    from django.db import close_old_connections, connections
+
+    from yunwei.runs.turns import turn
+
+    close_old_connections()
+    try:
+        with turn() if queues else nullcontext():
+            job(clock.now())
+    except Exception:
+        log.exception("%s failed and is tried again", name)
+        connections.close_all()
 
 
 @contextmanager
@@ -165,6 +173,8 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
             from yunwei.runs.takeover import Takeover
 
             takeover = Takeover(url, durable, stop)
+        register = Register(os.environ)
+        attempt("controls", register, clock)  # those of the start before this one do not answer any more
         collectors = _collectors(clock)
         collecting.use(collectors)
         durable.launch()
@@ -173,6 +183,7 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
             takeover.start()
         threads = [
             every(stop, SEQUENCE_S, "sequencer", ledger.sequence, clock),
+            every(stop, 1.0, "controls", register, clock),
             every(stop, TICK_S, "tick", partial(tick, name), clock),
             every(stop, 1.0, "heads", Heads(), clock, queues=False),
         ]
