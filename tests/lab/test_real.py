@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import asyncssh
@@ -33,6 +35,26 @@ def test_snmpd_answers_v2c_and_v3_and_is_gone_afterwards():
             assert done.returncode == code, done.stderr
             assert ("lab-snmpd" in done.stdout) is (code == 0)
     assert not Path(f"/proc/{pid}").exists()
+
+
+@pytest.mark.component
+def test_snmpd_ends_with_whoever_started_it_however_that_ends():
+    code = (
+        "import time\n"
+        "from yunwei.lab.real import Snmpd\n"
+        "with Snmpd(community='c') as agent:\n"
+        "    print(agent.pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert Path(f"/proc/{pid}").exists()
+        parent.kill()
+    end = time.monotonic() + 10
+    while Path(f"/proc/{pid}/exe").exists():  # whoever adopts it may leave it a zombie, which has none
+        assert time.monotonic() < end, "snmpd lives on"
+        time.sleep(0.05)
 
 
 def test_snmpd_only_on_loopback():

@@ -18,6 +18,7 @@ from django.db import connection
 from django.test import Client
 
 from yunwei.accounts.models import Account, Organisation, Role
+from yunwei.kernel.leash import leashed
 from yunwei.server import instance
 
 #: a change must be told within this time, however loaded the machine is
@@ -148,9 +149,9 @@ def web(folder: Path, port: int = 0, **settings: Any) -> Iterator[Web]:
     (folder / "yunwei.toml").write_text("\n".join(lines) + "\n")
     env = {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO", "DATABASE_URL"))}
     env["YUNWEI_INSTANCE"] = str(folder)
-    leash = ["setpriv", "--pdeathsig", "TERM"]  # a test run that is killed leaves nothing behind
     with (folder / "web.log").open("wb") as log:
-        command = [*leash, sys.executable, "-m", "yunwei.server.web"]
+        # a test run that is killed leaves nothing behind
+        command = leashed([sys.executable, "-m", "yunwei.server.web"])
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         running = Web(folder, process, port)
         try:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from yunwei.kernel.i18n import _
+from yunwei.kernel.leash import leashed
 from yunwei.lab import net
 from yunwei.lab.errors import LabError
 from yunwei.lab.spec import DeviceSpec, User, derive, is_loopback
@@ -93,7 +94,7 @@ class Snmpd:
         log = folder / "log"
         command = [program, "-f", "-C", "-c", str(folder / "snmpd.conf"), "-Lf", str(log), "-I", "-smux"]
         self._process = subprocess.Popen(
-            [*command, f"udp:{self.address}:{self.port}"],
+            leashed([*command, f"udp:{self.address}:{self.port}"]),
             env={**os.environ, "SNMP_PERSISTENT_DIR": str(folder), "MIBS": ""},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

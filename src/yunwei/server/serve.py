@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from typing import NoReturn
 from yunwei.kernel import i18n
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
+from yunwei.kernel.leash import leashed
 from yunwei.lab.build import control_spec
 from yunwei.lab.process import FarmProcess
 from yunwei.server import controls, instance
@@ -38,11 +38,9 @@ class Children:
 
     def start(self, name: str, command: Sequence[str], log: Path, told: Mapping[str, str] | None = None) -> None:
         """Start one; `told` is added to its environment."""
-        # asks the kernel to end the child when we are gone, however we went (util-linux; part of every Debian)
-        leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         with log.open("ab") as out:
             self.running[name] = subprocess.Popen(
-                [*leash, *command],
+                leashed(command),
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
