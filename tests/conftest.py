@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from hypothesis import settings as hypothesis_settings
+
+# the same examples in every run, however slow the machine is: new ones are searched for by `make chaos`
+hypothesis_settings.register_profile("yunwei", derandomize=True, deadline=None)
+hypothesis_settings.load_profile("yunwei")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

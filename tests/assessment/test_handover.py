@@ -150,7 +150,7 @@ ACTS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=40)
 @given(acts=ACTS, data=st.data())
 def test_the_order_of_signatures_does_not_matter_and_finished_means_nothing_is_left(
     acts: list[Any], data: st.DataObject

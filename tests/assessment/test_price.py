@@ -57,7 +57,7 @@ def test_set_offs_are_taken_off_the_balance() -> None:
 MONEY = st.integers(0, 10**12).map(lambda n: D(n) / 100)
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(total=MONEY, score=st.integers(0, 10000).map(lambda n: D(n) / 100), paid=st.lists(MONEY, max_size=4))
 def test_money_adds_up_to_the_fen(total: Decimal, score: Decimal, paid: list[Decimal]) -> None:
     price = final_price(total, score, UNICOM)
@@ -66,7 +66,7 @@ def test_money_adds_up_to_the_fen(total: Decimal, score: Decimal, paid: list[Dec
     assert balance(price, paid) + sum(paid, D(0)) == price
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(low=st.integers(0, 10000), high=st.integers(0, 10000))
 def test_a_better_score_never_costs_money(low: int, high: int) -> None:
     low, high = sorted((low, high))

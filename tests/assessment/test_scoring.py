@@ -150,7 +150,7 @@ def base_of(rule: Rubric, drawn: list[tuple[int, str]]) -> list[Outcome]:
 
 
 @pytest.mark.parametrize("shipped", SHIPPED, ids=lambda r: r.id)
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=60)
 @given(drawn=BASE)
 def test_honesty_is_the_cheapest_move_in_every_rubric_we_ship(shipped: Rubric, drawn: list[tuple[int, str]]) -> None:
     assert law_four(shipped) == []
@@ -160,7 +160,7 @@ def test_honesty_is_the_cheapest_move_in_every_rubric_we_ship(shipped: Rubric, d
 POINTS = st.integers(0, 12).map(lambda n: D(n) / 2)
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=300)
 @given(reported=POINTS, found=POINTS, missed=POINTS, unproven=POINTS, forged=POINTS, drawn=BASE)
 def test_the_checker_finds_exactly_the_rubrics_in_which_it_is_not(
     reported: Decimal, found: Decimal, missed: Decimal, unproven: Decimal, forged: Decimal, drawn: list[tuple[int, str]]

@@ -291,7 +291,7 @@ def test_no_cell_of_an_export_is_a_formula_and_no_secret_is_in_it():
     assert "p4ssword" not in text
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=30))
 def test_escaping_is_undone_by_reading(text):
     assert sheets.unescape(sheets.escape(text)) == text
@@ -368,7 +368,7 @@ def test_files_that_are_no_table(content, name, says):
     assert imports() == 0
 
 
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.lists(

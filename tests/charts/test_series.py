@@ -16,7 +16,7 @@ EVIL = '<script>alert("1")</script>\'&'
 SVG = "{http://www.w3.org/2000/svg}"
 VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6, allow_nan=False))
 #: a loaded machine is slow at making examples; that is no property of the charts
-CALM = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CALM = settings(suppress_health_check=[HealthCheck.too_slow])
 MONTHS = [f"{n}月" for n in range(1, 13)]
 
 

@@ -192,7 +192,7 @@ WORDS = """第一条 |一、|（一）|1.|1、|2.1|2.1.3 |(1)|1)|a.|①|附件�
 PIECES = st.sampled_from([*WORDS.replace("\n", "").split("|"), "\n", "\n", "\n\n", "\t", "\x0c"])
 
 
-@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(PIECES, max_size=80).map("".join))
 @example("1.1\n" * 40)
 @example("(1)\na.\n①\n1)\n（一）\n" * 20)
@@ -215,7 +215,7 @@ def _letters(text: str) -> set[str]:
     return {c for c in text if c.isalnum()}
 
 
-@settings(max_examples=80, derandomize=True, deadline=None)
+@settings(max_examples=80)
 @given(st.binary(max_size=400))
 def test_any_bytes_give_a_reading_or_an_error_of_ours(content):
     for name in ("x.txt", "x.docx"):
@@ -223,7 +223,7 @@ def test_any_bytes_give_a_reading_or_an_error_of_ours(content):
             assert isinstance(read_bytes(content, name), Reading)
 
 
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_flipped_bytes_in_a_document(data):
     whole = bytearray(saved(docx.Document()))

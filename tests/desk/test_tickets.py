@@ -183,7 +183,7 @@ def test_numbers_count_by_the_day_of_the_contract(people):
     assert desk.open_ticket("request", "x", by=people["tenant"], now=late).number == "T-20261001-0001"
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     moves=st.lists(
         st.tuples(st.sampled_from(TicketState.values), st.sampled_from(["tenant", "b_engineer", "a_manager"])),

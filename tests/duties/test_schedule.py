@@ -268,7 +268,7 @@ approvals = st.lists(st.dates(date(2026, 1, 1), date(2026, 6, 1)), max_size=3)
 moments = st.integers(1_769_000_000, 1_781_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(events, approvals, moments, moments)
 def test_whatever_happens(recorded: list[EventAt], approved: list[date], one: datetime, two: datetime) -> None:
     earlier, later = sorted((one, two))

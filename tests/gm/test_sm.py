@@ -36,7 +36,7 @@ def test_a_wrong_vector_stops_signing_and_key_making(monkeypatch, name):
         selftest._result.cache_clear()
 
 
-@settings(derandomize=True, max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.binary(max_size=200), max_size=4))
 def test_both_sm3_agree_however_the_data_arrives(parts):
     pure, whole = sm3.PureSm3(), b"".join(parts)
@@ -59,7 +59,7 @@ def test_a_file_is_hashed_in_chunks(tmp_path):
     assert sm3.digest_file(path, chunk=7) == sm3.digest(b"abc" * 1000)
 
 
-@settings(derandomize=True, max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=300), st.integers(0, 511))
 def test_a_signature_holds_for_its_message_key_and_id_only(message, bit):
     signature = KEY.sign(message)

@@ -28,7 +28,7 @@ def judged(*results: DeviceResult, **more: object) -> tuple[Verdict, Reason | No
     return judging.judge(judging.gather("a", results), **given_)  # type: ignore[arg-type]
 
 
-@settings(derandomize=True, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(STATES, max_size=5), REASONS, st.booleans(), REASONS, st.booleans())
 def test_pass_needs_everything_and_nothing_is_closed_blindly(
     states: list[State], problem: Reason | None, fired: bool, identity: Reason | None, stale: bool

@@ -50,7 +50,7 @@ def chunks(data: bytes) -> tuple[bytes, list[bytes]]:
     return head, found
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30, database=None)
 @given(strategies.integers(0, 450), strategies.integers(1, 200))
 def test_what_was_written_is_read(size, step):
     data = bytes(i * 131 % 251 for i in range(size))

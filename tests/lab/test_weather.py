@@ -28,7 +28,7 @@ def test_the_same_seed_gives_the_same_year_and_another_seed_another():
     assert weather.weather(ITEMS, "another", FIRST, LAST) != YEAR
 
 
-@settings(derandomize=True, max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dates(FIRST, LAST))
 def test_a_longer_span_begins_like_a_shorter_one(last: date):
     short = weather.weather(ITEMS, district.SEED, FIRST, last)

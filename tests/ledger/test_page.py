@@ -323,7 +323,7 @@ def test_both_verifiers_agree_on_whatever_is_wrong_inside(tmp_path):
     path = tmp_path / "changed.zip"
     assert len(files["extra.jsonl"]) > 100
 
-    @settings(max_examples=150, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=150, database=None)
     @given(strategies.data())
     def holds(data: Any) -> None:
         name = data.draw(strategies.sampled_from(sorted(files)))
@@ -339,7 +339,7 @@ def test_both_verifiers_agree_on_a_damaged_file(tmp_path):
     small(tmp_path / "b.zip")
     good, path = (tmp_path / "b.zip").read_bytes(), tmp_path / "damaged.zip"
 
-    @settings(max_examples=150, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=150, database=None)
     @given(strategies.data())
     def holds(data: Any) -> None:
         at = data.draw(strategies.integers(0, len(good) - 1))

@@ -52,7 +52,7 @@ def test_every_consistency_and_no_other():
                 assert not tree.consistent(ROOTS[m], m, ROOTS[n], n, peaks, nodes[:-1])
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_inclusion_holds_for_the_leaf_at_its_place_only(data):
     size = data.draw(st.integers(1, len(LEAVES)))
@@ -67,7 +67,7 @@ def test_inclusion_holds_for_the_leaf_at_its_place_only(data):
         assert not tree.included(LEAVES[index], other, ROOTS[size], size, peaks, nodes)
 
 
-@settings(derandomize=True, max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 1 << 40), st.integers(0, 1 << 40))
 def test_a_cover_lies_side_by_side_and_is_short(a, b):
     start, end = sorted((a, b))

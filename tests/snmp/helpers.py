@@ -30,7 +30,7 @@ USER = V3("operator", "SHA-256", "auth-password", "AES", "priv-password")
 def rule(examples: int = 100) -> settings:
     """Settings of every property test here: the same examples every time, whatever else the machine is doing."""
     slow = [HealthCheck.too_slow]
-    return settings(derandomize=True, deadline=None, database=None, max_examples=examples, suppress_health_check=slow)
+    return settings(database=None, max_examples=examples, suppress_health_check=slow)
 
 
 Reply = bytes | None

@@ -55,7 +55,7 @@ def walk(one: Listing, query: str = "") -> list[str]:
 
 
 @given(count=st.integers(0, 40), per_page=st.integers(1, 9), down=st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_pages_show_every_row_once_and_in_order(count: int, per_page: int, down: bool):
     Organisation.objects.all().delete()
     fill(count)

@@ -52,8 +52,6 @@ def test_whatever_is_sent_is_answered_as_the_schema_says(
     @given(case=strategy)
     @settings(
         max_examples=6,
-        deadline=None,
-        derandomize=True,
         database=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),

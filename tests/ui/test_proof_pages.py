@@ -551,7 +551,7 @@ def test_what_is_no_digest_is_told(crew, digest: str):
     assert "<script>alert" not in text
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), max_size=80))
 def test_no_address_ever_gets_more_than_its_share(asks: list[tuple[str, float]]):
     limit = pace.Pace(each=3, all=7, seconds=10.0)
