@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.snmp.helpers import rule
@@ -124,4 +124,22 @@ def test_what_a_client_read_is_written_and_read_back(rows: dict[str, Value]) -> 
 def test_random_lines_raise_nothing(lines: list[bytes]) -> None:
     capture = snmprec.read(b"\n".join(lines))
     assert all(isinstance(record, Record) and record.value for record in capture.records)
-    assert snmprec.read(snmprec.write(capture.records)).notes == []
+    again = snmprec.read(snmprec.write(capture.records))
+    assert again.notes == []
+    assert sorted(again.records) == sorted(capture.records)
+
+
+tags = st.sampled_from([2, 4, 5, 6, 64, 65, 66, 67, 68, 70, 128, 129, 130])
+
+
+@rule(2000)
+@given(st.tuples(tags, st.integers(0, 12).flatmap(lambda n: st.binary(min_size=n, max_size=n))))
+@example((2, bytes.fromhex("00005e005308")))  # found by fuzzing: a number with zeros before it
+@example((65, bytes.fromhex("0000000001")))
+@example((6, b""))
+@example((2, b"\xff\xff"))
+def test_what_could_be_read_is_written_so_that_the_very_bytes_come_back(element: tuple[int, bytes]) -> None:
+    tag, content = element
+    read = snmprec.read(f"1.3.6.1.9|{tag}x|{content.hex()}".encode())
+    again = snmprec.read(snmprec.write(read.records))
+    assert (again.records, again.notes) == (read.records, [])

@@ -133,19 +133,21 @@ def record_of(oid: str, value: Value) -> Record:
 
 
 def write(records: Iterable[Record]) -> bytes:
-    """The file of records, sorted by OID; bytes that are not plain printable ASCII are written as hex."""
+    """The file of records, sorted by OID: `read` gives the very same contents again. What its text alone would not bring back
+    (bytes that are not plain printable ASCII, a number that an agent wrote with leading zeros) is written as hex."""
     ordered = sorted(records, key=lambda record: ber.oid_subids(record.oid))
     return b"".join(_line(record) for record in ordered)
 
 
 def _line(record: Record) -> bytes:
     tag, content = record.tag, record.content
+    form, text = "x", content.hex().encode()
     if tag in NUMBERS or tag == OID or (tag == IP_ADDRESS and len(content) == 4):
-        form, text = "", str(ber.decode_value(tag, content).value).encode()
+        plain = str(ber.decode_value(tag, content).value).encode()
+        if _content(tag, "", plain) == content:
+            form, text = "", plain
     elif tag == OCTET_STRING and all(0x20 <= byte < 0x7F for byte in content):
         form, text = "", content
     elif tag in MISSING:
         form, text = "", b""
-    else:
-        form, text = "x", content.hex().encode()
     return f"{record.oid}|{tag}{form}|".encode() + text + b"\n"
