@@ -17,6 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from yunwei.gm import sm3
@@ -76,10 +77,13 @@ def _push_to(address: str, newest: Head, last: HeadPush | None, now: datetime) -
     tries: list[HeadPush] = []
     due = {head.number: head for head in [*signed_after_a_restore(last.head_id if last else 0), newest]}
     for number in sorted(due):
-        tries.append(_push_one(address, due[number], last, now))
-        if not tries[-1].ok:
+        tried = _push_one(address, due[number], last, now)
+        if tried is None:
             break
-        last = tries[-1]
+        tries.append(tried)
+        if not tried.ok:
+            break
+        last = tried
     return tries
 
 
@@ -115,10 +119,18 @@ def overdue(now: datetime) -> list[Overdue]:
     return late
 
 
-def _push_one(address: str, newest: Head, last: HeadPush | None, now: datetime) -> HeadPush:
-    """One try. Its row is there before the file is: whatever is cut off in between, the next file goes on from it."""
-    linked = _linked(address, last)
+def _push_one(address: str, newest: Head, last: HeadPush | None, now: datetime) -> HeadPush | None:
+    """One try; None when another worker is bringing a newer head.
+
+    Its row is there before the file is: whatever is cut off in between, the next file goes on from it. And before the rows of
+    others are read: of two workers that push at once, the one with the newer head sees the other's row and its file goes on from
+    that head too, or the one with the older head sees the newer's and leaves it at that.
+    """
     row = HeadPush.objects.create(address=address, head=newest, at=now, ok=False, problem=BEGUN)
+    if HeadPush.objects.filter(address=address, head_id__gt=newest.number).exists():
+        row.delete()
+        return None
+    linked = _linked(address, last)
     path = folder_of(address) / file_name(newest)
     try:
         write_head(path, newest, linked)
@@ -131,11 +143,12 @@ def _push_one(address: str, newest: Head, last: HeadPush | None, now: datetime) 
 
 
 def _linked(address: str, last: HeadPush | None) -> list[Head]:
-    """The heads that the reader of an address holds already: its last one, those handed over, and those of pushes that
-    were cut off, which it may hold."""
-    given = HeadPush.objects.filter(ok=True, address__startswith=HANDOVER).select_related("head").order_by("id")
-    begun = HeadPush.objects.filter(address=address, ok=False, problem__startswith=BEGUN, pk__gt=last.pk if last else 0)
-    held = {p.head_id: p.head for p in [*given, *begun.select_related("head")]}
+    """The heads that the reader of an address holds already: its last one as we knew it, those handed over, and those after
+    it that it may hold: of other workers, and of pushes that were cut off."""
+    there = HeadPush.objects.filter(Q(ok=True) | Q(problem__startswith=BEGUN)).select_related("head").order_by("id")
+    given = there.filter(address__startswith=HANDOVER)
+    later = there.filter(address=address, head_id__gt=last.head_id if last else 0)
+    held = {p.head_id: p.head for p in [*given, *later]}
     if last is not None:
         held[last.head_id] = last.head
     return list(held.values())
@@ -213,25 +226,41 @@ def handover(folder: Path, now: datetime, actor: str, parties: sheet.Parties | N
     with transaction.atomic():
         services.record("ledger.handover", "ledger", said, at=now, actor=actor)
     services.sequence(now)
-    newest = services.head() or services.beat(now)
-    folder.mkdir(parents=True, exist_ok=True)
+    row = _handed(f"{HANDOVER}{folder.name}"[:300], now)
+    newest = row.head
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         for name, path in tools.items():
             shutil.copyfile(path, folder / name)
         (folder / "key-fingerprint.txt").write_text(fingerprint + "\n", encoding="ascii")
         (folder / "README.txt").write_text(_readme(fingerprint), encoding="utf-8")
-        write_head(folder / "first-head.json", newest, _held())
+        write_head(folder / "first-head.json", newest, _held(newest))
         (folder / "handover.html").write_text(_sheet(folder, newest, now, parties or sheet.Parties()), encoding="utf-8")
     except OSError as e:
         raise LedgerError(_("移交文件写入失败：%(why)s") % {"why": e.strerror or e}, where=str(folder)) from e
-    HeadPush.objects.create(address=f"{HANDOVER}{folder.name}"[:300], head=newest, at=now, ok=True)
+    row.ok, row.problem = True, ""
+    row.save(update_fields=["ok", "problem"])
     return {"folder": str(folder), "fingerprint": fingerprint, "size": newest.size, "number": newest.number}
 
 
-def _held() -> list[Head]:
-    """The newest head of each address: when heads were pushed before the handover, the first head must continue them."""
-    pushes = [last_push(address) for address in addresses()]
-    return [push.head for push in pushes if push is not None]
+def _handed(address: str, now: datetime) -> HeadPush:
+    """The row of a handover, made before its files and of a head that is not older than any on its way to the client: what
+    is pushed meanwhile goes on from it (`_push_one`)."""
+    while True:
+        newest = services.head() or services.beat(now)
+        row = HeadPush.objects.create(address=address, head=newest, at=now, ok=False, problem=BEGUN)
+        if not HeadPush.objects.filter(head_id__gt=newest.number).exists():
+            return row
+        row.delete()
+
+
+def _held(newest: Head) -> list[Head]:
+    """What each address holds or may hold of older heads: when some were pushed before the handover, its head goes on from them."""
+    found: dict[int, Head] = {}
+    for address in addresses():
+        older = HeadPush.objects.filter(address=address, ok=True, head_id__lt=newest.number).order_by("-id").first()
+        found |= {head.number: head for head in _linked(address, older)}
+    return list(found.values())
 
 
 def _sheet(folder: Path, newest: Head, now: datetime, parties: sheet.Parties) -> str:
