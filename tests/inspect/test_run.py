@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.inspect.conftest import DEVICES, Site
 
-from yunwei.assets import identity
+from yunwei.assets import credentials, identity
 from yunwei.assets.models import Asset, Endpoint
-from yunwei.inspect import findings, services
+from yunwei.inspect import findings, jobs, services
 from yunwei.inspect.models import Control, DeviceSweep, Finding
 from yunwei.ledger.models import Intake
 
@@ -134,6 +134,21 @@ def test_without_its_control_nothing_is_pass_and_nothing_is_closed(site: Site):
     assert run.outcome["coverage"]["control"] == {"gov/snmp": False}
     assert run.outcome["coverage"]["causes"] == {"vendor": 2}
     assert site.findings("sw-2") == before
+
+
+def test_a_process_that_was_told_of_its_controls_asks_those_and_no_other_machines(site: Site):
+    site.add("sw-1", DEVICES["sw-1"])
+    told = [
+        {"protocol": "snmp", "address": c.address, "port": c.port, "credential": credentials.open_(c.credential)}
+        for c in Control.objects.filter(protocol="snmp").select_related("credential")
+    ]
+    Control.objects.update(address="127.53.9.8")  # another machine that serves this instance has put its own there
+    jobs.stand_beside(told)
+    try:
+        run = site.sweep()
+    finally:
+        jobs.stand_beside(())
+    assert run.outcome["coverage"]["control"] == {"gov/snmp": True}
 
 
 def test_a_fault_seen_is_a_fault_even_when_the_control_is_silent(site: Site):

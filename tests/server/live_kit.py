@@ -18,7 +18,7 @@ from django.db import connection
 from django.test import Client
 
 from yunwei.accounts.models import Account, Organisation, Role
-from yunwei.kernel.leash import leashed
+from yunwei.kernel.children import leashed
 from yunwei.server import instance
 
 #: a change must be told within this time, however loaded the machine is

@@ -39,7 +39,7 @@ def play(folder: Path, *, once: bool, as_json: bool, port: int) -> None:
         show(told, as_json=as_json)
         if not once:
             common.err.print(_("演示继续运行，Ctrl-C 结束"))
-            server.watch(stage.children, server.asked_to_stop())
+            server.watch(stage.children, stage.controls, server.asked_to_stop())
     finally:
         stage.stop()
 

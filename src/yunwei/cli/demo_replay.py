@@ -371,4 +371,4 @@ def _stay(replay: Replay) -> None:
     replay.farm.set_clock(round((instance.clock().now() - datetime.now(UTC)).total_seconds()))
     server.start(replay.stage.children, instance.folder(), given=replay.stage.controls)
     common.err.print(_("演示继续运行，Ctrl-C 结束"))
-    server.watch(replay.stage.children, server.asked_to_stop())
+    server.watch(replay.stage.children, replay.stage.controls, server.asked_to_stop())

@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from yunwei.cli import common
+from yunwei.kernel.children import program
 from yunwei.kernel.i18n import _
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def move(
     with common.telling(_("迁移（行）"), quiet=as_json) as tell:
         done = moving.move(database, again=again, tell=tell)
     # this process still speaks to SQLite: the record is written by one that starts on the instance as it is now
-    command = [sys.executable, "-m", "yunwei.server.keep.moved", str(done.again)]
+    command = program("yunwei.server.keep.moved", str(done.again))
     subprocess.run(command, env={**os.environ, "YUNWEI_INSTANCE": str(instance.folder())}, check=True)
     head = done.head or {"number": 0, "size": 0}
     facts = {

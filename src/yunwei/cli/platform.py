@@ -45,7 +45,7 @@ def init(
     vendor: Annotated[str, typer.Option(help="乙方名称 (name of the vendor)")],
     database: Annotated[str, typer.Option(help="postgres://…；缺省为内嵌 SQLite")] = "",
     heads: Annotated[str, typer.Option(help="甲方掌握的证据链头存放处 (address the client controls)")] = "",
-    port: Annotated[int, typer.Option(help="控制台端口 (console port)")] = 8600,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="控制台端口 (console port)")] = 8600,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="从标准输入读初始口令；缺省为生成一个 (read the first password)")
     ] = False,
@@ -97,25 +97,32 @@ def init(
 
 
 def serve(
-    workers: Annotated[int, typer.Option(help="工作进程数；SQLite 只能为 1 (worker processes)")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="工作进程数；SQLite 只能为 1 (worker processes)")] = 1,
 ) -> None:
     """Run the instance on this machine: web, worker and the positive-control device; Ctrl-C ends all."""
     from yunwei.server import instance
     from yunwei.server import serve as server
 
     common.open_instance()
-    from yunwei.assets.models import Zone
+    from django.db import connection
 
-    server.require_free(instance.settings()["web"]["port"], hint=f"{instance.folder() / instance.SETTINGS} [web] port")
-    Zone.objects.exists()  # a database that is not there, or not ours, is told here and not by a process that ends
+    server.require_free(instance.port_of(instance.folder()), hint=f"{instance.folder() / instance.SETTINGS} [web] port")
+    # what can be told here is not left to a process that ends
+    instance.require_current()
+    if workers > 1 and connection.vendor == "sqlite":
+        raise YunweiError(
+            _("SQLite 上只能有一个工作进程"), where="--workers", hint=_("需要更多时改用 PostgreSQL（yunwei move）")
+        )
     server.become(workers)
 
 
 def worker() -> None:
     """Run one worker: duties, procedures, ledger sequencer, heads. On PostgreSQL start as many as wanted."""
+    from yunwei.server import instance
     from yunwei.server import worker as server
 
     common.open_instance()
+    instance.require_current()
     server.main()
 
 

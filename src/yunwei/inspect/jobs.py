@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,16 +67,36 @@ def build(
         _target(e, sealed, pins.get(e.pk, {}), standings.get(e.asset_id), deep=deep or e.asset_id in again)
         for e in endpoints
     ]
-    controls = Control.objects.filter(zone__code=zone, protocol__in={t.protocol for t in targets})
-    targets += [
-        Target(f"control-{c.protocol}", c.protocol, c.address, c.port, sealed.of(c.credential), control=True)
-        for c in controls.select_related("credential")
-    ]
+    targets += _controls(zone, {t.protocol for t in targets}, sealed)
     return Job(
         id=part, run_id=run_id, zone=zone, issued_at=now, targets=targets,
         terms={name: value for name, value in terms.items() if name not in PLATFORMS},
         budget_s=float(terms.get("budget_s", BUDGET_S)), total_budget_s=float(terms.get("total_budget_s", TOTAL_S)),
     )  # fmt: skip
+
+
+#: the controls beside this process's own collectors, as the farm of them told (`stand_beside`)
+_beside: Sequence[Mapping[str, JSON]] = ()
+
+
+def stand_beside(endpoints: Sequence[Mapping[str, JSON]]) -> None:
+    """Use these controls for the jobs that this process builds for collectors of its own machine, whatever the register says:
+    several machines may serve one instance, and each has its controls at addresses that only itself reaches."""
+    global _beside  # noqa: PLW0603 - one a process, set by the door
+    _beside = endpoints
+
+
+def _controls(zone: str, protocols: Collection[str], sealed: _Sealed) -> list[Target]:
+    if _beside and not keys.is_remote(zone):
+        return [
+            Target(f"control-{c['protocol']}", c["protocol"], c["address"], c["port"], sealed.told(c), control=True)
+            for c in _beside if c["protocol"] in protocols
+        ]  # fmt: skip
+    rows = Control.objects.filter(zone__code=zone, protocol__in=protocols).select_related("credential")
+    return [
+        Target(f"control-{c.protocol}", c.protocol, c.address, c.port, sealed.of(c.credential), control=True)
+        for c in rows
+    ]
 
 
 def _faulty(asset_ids: Sequence[int]) -> set[int]:
@@ -100,6 +120,12 @@ class _Sealed:
         if credential.pk not in self._done:
             self._done[credential.pk] = credentials.reseal(credential, self.sealer)
         return self._done[credential.pk]
+
+    def told(self, control: Mapping[str, JSON]) -> str:
+        """The sealed text of a control's credential, which no row need hold."""
+        return self.sealer.seal(
+            credentials.checked(_kind(control["protocol"], control["credential"]), control["credential"])
+        )
 
 
 def _target(
@@ -132,13 +158,16 @@ def export(run_id: str, part: str, zone: str, codes: Iterable[str], terms: Mappi
     return write_job(job, keys.platform())
 
 
+def _kind(protocol: str, credential: Mapping[str, JSON]) -> str:
+    return str(credential.get("kind") or {"snmp": "snmp2c", "redfish": "redfish"}[protocol])
+
+
 def register_control(
     zone: str, protocol: str, address: str, port: int, credential: Mapping[str, str], *, now: datetime
 ) -> Control:
     """Note the control that runs beside a zone's collector; `serve` calls this when it has started it."""
-    kind = credential.get("kind") or {"snmp": "snmp2c", "redfish": "redfish"}[protocol]
     with transaction.atomic():
-        stored = credentials.put(f"control-{zone}-{protocol}", kind, dict(credential), now=now)
+        stored = credentials.put(f"control-{zone}-{protocol}", _kind(protocol, credential), dict(credential), now=now)
         control, _made = Control.objects.update_or_create(
             zone=Zone.objects.get(code=zone), protocol=protocol,
             defaults={"address": address, "port": port, "credential": stored, "registered_at": now},

@@ -9,13 +9,13 @@ import contextlib
 import json
 import socket
 import subprocess
-import sys
 import tempfile
 from types import TracebackType
 from typing import IO, Any, Self
 
 import msgspec
 
+from yunwei.kernel.children import program
 from yunwei.kernel.i18n import _
 from yunwei.lab.errors import LabError
 from yunwei.lab.spec import FarmSpec
@@ -43,9 +43,13 @@ class FarmProcess:
         """The child's process id; 0 when it is not running."""
         return self._process.pid if self._process is not None else 0
 
+    def alive(self) -> bool:
+        """Whether the child runs."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> Self:
         """Start the child and wait until it serves. LabError with its own words when it does not."""
-        command = [sys.executable, "-m", "yunwei.lab"]
+        command = program("yunwei.lab")
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - not a pipe: one that nobody reads would stop the child
         # a group of its own: Ctrl-C is for the parent, which ends the farm when it has finished what it does
         self._process = subprocess.Popen(

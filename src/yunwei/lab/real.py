@@ -23,8 +23,8 @@ from typing import Self
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from yunwei.kernel.children import leashed
 from yunwei.kernel.i18n import _
-from yunwei.kernel.leash import leashed
 from yunwei.lab import net
 from yunwei.lab.errors import LabError
 from yunwei.lab.spec import DeviceSpec, User, derive, is_loopback

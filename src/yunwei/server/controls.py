@@ -11,21 +11,22 @@ VARIABLE = "YUNWEI_CONTROLS"
 
 
 class Register:
-    """`register(now)` makes the controls known to the zones that do not know them yet (zones are imported while we run)."""
+    """`register(now)` makes the controls known to the zones that do not know them yet (zones are imported while we run), for
+    workers that were not told: those use what the register says."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._endpoints = json.loads(environ.get(VARIABLE, "[]"))
+        self.endpoints = json.loads(environ.get(VARIABLE, "[]"))
         self._known: set[str] = set()
 
     def __call__(self, now: datetime) -> None:
         from yunwei.assets.models import Zone
         from yunwei.inspect import jobs, keys
 
-        if not self._endpoints:  # a worker that was started by itself: `serve` has the controls
+        if not self.endpoints:  # a worker that was started by itself: `serve` has the controls
             return
         for zone in set(Zone.objects.values_list("code", flat=True)) - self._known:
             if not keys.is_remote(zone):
-                for told in self._endpoints:
+                for told in self.endpoints:
                     jobs.register_control(
                         zone, told["protocol"], told["address"], told["port"], told["credential"], now=now
                     )

@@ -8,6 +8,7 @@ DIR/heads/          where signed heads are pushed when the client has named no a
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import tomllib
@@ -22,6 +23,10 @@ from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 
 SETTINGS = "yunwei.toml"
+#: kinds of database addresses
+SCHEMES = frozenset({"postgres", "postgresql", "sqlite"})
+#: where the console listens unless `[web] port` says otherwise
+PORT = 8600
 
 
 class InstanceError(YunweiError):
@@ -48,7 +53,7 @@ class Blueprint:
     people: Sequence[Person] = ()
     database_url: str = ""
     heads: str = ""
-    port: int = 8600
+    port: int = PORT
     demo: bool = False
     now: datetime | None = None  # makes the instance's clock stand off from the machine's
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -79,7 +84,8 @@ def create(folder: Path, plan: Blueprint) -> None:
         raise InstanceError(_("文件夹不是空的"), where=str(folder), hint=_("另选一个文件夹，或先移走其中的内容"))
     try:
         _lay(folder, plan)
-        setup(folder)
+        setup(folder, new=True)
+        _require_unused()
         _fill(plan)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -147,8 +153,11 @@ def _fill(plan: Blueprint) -> None:
     ledger.sequence(now)
 
 
-def setup(folder: Path | None = None) -> None:
-    """Make this process one of that instance's: settings, Django, observers. Raises InstanceError when it is none."""
+def setup(folder: Path | None = None, *, new: bool = False) -> None:
+    """Make this process one of that instance's: settings, Django, observers. Raises InstanceError when it is none, when its
+    settings cannot be meant, and, unless it is `new`, when its database file is gone: SQLite would make an empty one, and
+    throw away what still lies beside the lost one.
+    """
     if folder is None:
         named = os.environ.get("YUNWEI_INSTANCE")
         if not named:
@@ -156,11 +165,47 @@ def setup(folder: Path | None = None) -> None:
         folder = Path(named)
     if not (folder / SETTINGS).is_file():
         raise InstanceError(_("这里不是云维实例"), where=str(folder), hint=_("先运行 yunwei init 目录"))
+    url = database_url(folder)
     os.environ["YUNWEI_INSTANCE"] = str(folder.resolve())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "yunwei.server.settings")
+    file = folder / "data" / "yunwei.sqlite3"
+    if not (new or url or file.exists()):
+        raise InstanceError(_("找不到数据库文件"), where=str(file), hint=_("放回原处，或从备份恢复（yunwei restore）"))
     import django
 
     django.setup()
+
+
+def require_current() -> None:
+    """Raise InstanceError unless the database is as this program expects it: nothing runs on half of a schema."""
+    ahead, behind = migrations()
+    if behind:
+        hint = _("停止后运行 yunwei upgrade")
+        raise InstanceError(_("数据库还没有升级到本程序的版本，待迁移 {n} 项").format(n=len(behind)), hint=hint)
+    if ahead:
+        hint = _("改用建立这些数据的版本，或更新的版本")
+        raise InstanceError(_("数据库由更新的版本建立：{names}").format(names=" ".join(ahead[:5])), hint=hint)
+
+
+def migrations() -> tuple[list[str], list[str]]:
+    """Migrations of our rooms that the database has and this program does not know, and those that it still lacks."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    known, done = executor.loader.disk_migrations, executor.loader.applied_migrations
+    ours = {app for app, _name in known}
+    ahead = sorted(f"{app}.{name}" for app, name in done if app in ours and (app, name) not in known)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return ahead, [str(migration) for migration, _backwards in plan]
+
+
+def _require_unused() -> None:
+    """Raise InstanceError when the database holds something already: another instance's, perhaps."""
+    from django.db import connection
+
+    if connection.introspection.table_names():
+        raise InstanceError(_("这个数据库不是空的"), where="database_url", hint=_("另建一个空的数据库"))
 
 
 def folder() -> Path:
@@ -175,11 +220,39 @@ def settings() -> dict[str, Any]:
 
 def settings_in(folder: Path) -> dict[str, Any]:
     """The settings of the instance in a folder. Raises InstanceError when there is none."""
+    path = folder / SETTINGS
     try:
-        with (folder / SETTINGS).open("rb") as f:
-            return tomllib.load(f)
+        with path.open("rb") as f:
+            told = tomllib.load(f)
     except FileNotFoundError:
         raise InstanceError(_("这里不是云维实例"), where=str(folder), hint=_("先运行 yunwei init 目录")) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InstanceError(_("设置文件读不懂：{error}").format(error=error), where=str(path)) from None
+    _check(told, path)
+    return told
+
+
+def _check(told: Mapping[str, Any], path: Path) -> None:
+    """Raise InstanceError for settings that cannot be meant. What a room alone reads, it checks itself."""
+    for name in ("web", "ledger", "clock", "traps"):
+        if not isinstance(told.get(name, {}), dict):
+            raise InstanceError(_("应是一节：[{name}]").format(name=name), where=str(path))
+    port, push, url = (
+        told.get("web", {}).get("port", PORT),
+        told.get("ledger", {}).get("push", []),
+        told.get("database_url", ""),
+    )
+    if type(port) is not int or not 0 < port < 65536:
+        raise InstanceError(_("端口应是 1 至 65535 的整数"), where=f"{path} [web] port = {port!r}")
+    if not isinstance(push, list) or not all(isinstance(one, str) and one for one in push):
+        raise InstanceError(_("应是一列目录"), where=f"{path} [ledger] push = {push!r}", hint='push = ["heads"]')
+    if url and (not isinstance(url, str) or url.partition("://")[0] not in SCHEMES):
+        raise InstanceError(_("数据库地址的写法不对"), where=f"{path} database_url", hint="postgres://…/…")
+
+
+def port_of(folder: Path) -> int:
+    """Where the console of the instance in a folder listens."""
+    return int(settings_in(folder).get("web", {}).get("port", PORT))
 
 
 def database_url(folder: Path) -> str:
@@ -189,11 +262,15 @@ def database_url(folder: Path) -> str:
 
 def set_database(folder: Path, url: str) -> None:
     """Let the instance in a folder use another database ("" for the embedded one); the rest of its settings stays as written."""
-    head, table, rest = (folder / SETTINGS).read_text(encoding="utf-8").partition("\n[")
+    text = (folder / SETTINGS).read_text(encoding="utf-8")
+    table = re.search(r"^[ \t]*\[", text, re.MULTILINE)
+    head, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
     lines = [line for line in head.splitlines() if not line.replace(" ", "").startswith("database_url=")]
+    while lines and not lines[-1].strip():
+        lines.pop()
     if url:
         lines.append(_toml({"database_url": url}).strip())
-    _renew(folder, "\n".join(lines) + ("\n" + table + rest if table else "\n"))
+    _renew(folder, "\n".join(lines) + ("\n\n" if lines else "") + rest)
 
 
 def _renew(folder: Path, text: str) -> None:

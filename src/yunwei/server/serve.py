@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from yunwei.kernel import i18n
+from yunwei.kernel.children import leashed, program
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
-from yunwei.kernel.leash import leashed
 from yunwei.lab.build import control_spec
 from yunwei.lab.process import FarmProcess
 from yunwei.server import controls, instance
@@ -77,6 +78,10 @@ class Controls:
         """Start it. LabError when it does not come."""
         self._farm.start()
 
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._farm.alive()
+
     def told(self) -> dict[str, str]:
         """What a worker must find in its environment."""
         return {controls.VARIABLE: json.dumps(self._farm.endpoints)}
@@ -107,11 +112,11 @@ def start(children: Children, folder: Path, *, given: Controls, web: bool = True
     logs.mkdir(exist_ok=True)
     for i in range(workers):
         name = f"worker-{i + 1}"
-        children.start(name, [sys.executable, "-m", "yunwei.server.worker"], logs / f"{name}.log", given.told())
+        children.start(name, program("yunwei.server.worker"), logs / f"{name}.log", given.told())
     if "traps" in instance.settings():
-        children.start("traps", [sys.executable, "-m", "yunwei.server.traps"], logs / "traps.log")
+        children.start("traps", program("yunwei.server.traps"), logs / "traps.log")
     if web:
-        children.start("web", [sys.executable, "-m", "yunwei.server.web"], logs / "web.log")
+        children.start("web", program("yunwei.server.web"), logs / "web.log")
 
 
 def _ended(name: str, children: Children) -> ServeError:
@@ -143,11 +148,13 @@ def asked_to_stop() -> Callable[[], bool]:
     return lambda: bool(came)
 
 
-def watch(children: Children, stop: Callable[[], bool]) -> None:
+def watch(children: Children, controls: Controls, stop: Callable[[], bool]) -> None:
     """Stay until asked to stop; a child that ends ends the platform, whose supervisor (systemd) restarts it."""
     while not stop():
         if name := children.dead():
             raise _ended(name, children)
+        if not controls.alive():  # without them no look proves anything
+            raise ServeError(_("阳性对照设备的进程已退出"))
         time.sleep(0.5)
 
 
@@ -158,9 +165,10 @@ def run(workers: int) -> None:
     try:
         given.start()
         start(children, instance.folder(), workers=workers, given=given)
-        port = instance.settings()["web"]["port"]
-        sys.stderr.write(_("控制台：http://127.0.0.1:{port}/").format(port=port) + "\n")
-        watch(children, stop)
+        port = instance.port_of(instance.folder())
+        with contextlib.suppress(OSError):  # a broken pipe is no reason not to serve
+            sys.stderr.write(_("控制台：http://127.0.0.1:{port}/").format(port=port) + "\n")
+        watch(children, given, stop)
     finally:
         children.stop()
         given.stop()
@@ -172,7 +180,7 @@ def become(workers: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os.environ["YUNWEI_LANG"] = i18n.chosen()
-    os.execv(sys.executable, [sys.executable, "-m", "yunwei.server.serve", str(workers)])  # noqa: S606 - ourselves
+    os.execv(sys.executable, program("yunwei.server.serve", str(workers)))  # noqa: S606 - ourselves
 
 
 def main() -> None:
@@ -181,8 +189,19 @@ def main() -> None:
     try:
         run(int(sys.argv[1]))
     except YunweiError as error:
-        sys.stderr.write(f"✗ {error}\n")
-        sys.exit(error.exit_code)
+        _refuse(str(error), error.exit_code)
+    except (
+        OSError
+    ) as error:  # no permission, disk full: the system's own words and the place, as the command line says it
+        place = f"（{error.filename}）" if error.filename else ""
+        _refuse(f"{error.strerror or error}{place}", 2)
+
+
+def _refuse(text: str, code: int) -> NoReturn:
+    with contextlib.suppress(OSError):  # nobody reads it any more
+        sys.stderr.write(f"✗ {text}\n")
+        sys.stderr.flush()
+    os._exit(code)  # a stream that cannot be written would change the code
 
 
 if __name__ == "__main__":

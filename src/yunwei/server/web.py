@@ -16,7 +16,7 @@ from yunwei.server.bridge import Bridge, Receive, Scope, Send
 
 #: `[web]` of yunwei.toml
 DEFAULTS: dict[str, Any] = {
-    "port": 8600,
+    "port": instance.PORT,
     "threads": 4,  # requests worked on at once
     "events": 200,  # open event streams; who comes later polls
     "beat_s": 15.0,  # seconds between two beats of a stream

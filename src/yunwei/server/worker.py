@@ -153,7 +153,7 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
 
     from yunwei.contract import closings, supplements
     from yunwei.duties import sources
-    from yunwei.inspect import collecting
+    from yunwei.inspect import collecting, jobs
     from yunwei.ledger import services as ledger
     from yunwei.runs import dbos_engine, engine
 
@@ -174,6 +174,7 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
 
             takeover = Takeover(url, durable, stop)
         register = Register(os.environ)
+        jobs.stand_beside(register.endpoints)
         attempt("controls", register, clock)  # those of the start before this one do not answer any more
         collectors = _collectors(clock)
         collecting.use(collectors)

@@ -32,6 +32,7 @@ from yunwei.inspect.collect.sweep import Gates, Limits
 from yunwei.inspect.vendor import shipped
 from yunwei.kernel import heap
 from yunwei.kernel.background import stand_back
+from yunwei.kernel.children import program
 from yunwei.kernel.errors import YunweiError
 from yunwei.kernel.i18n import _
 
@@ -109,7 +110,7 @@ class Collectors:
         self, count: int, keys: Path, state: Path, *, ahead_s: Callable[[], float] = lambda: 0.0,
         rest_s: float | None = None,
     ) -> None:  # fmt: skip
-        self._command = [sys.executable, "-m", "yunwei.inspect.collect.process", str(keys), str(state)]
+        self._command = program("yunwei.inspect.collect.process", str(keys), str(state))
         self._count, self._ahead_s, self._rest_s = count, ahead_s, rest_s
         self._all: list[_Child] = []
         self._numbers = itertools.count(1)

@@ -40,7 +40,7 @@ def stopped(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _port(folder: Path) -> Iterator[None]:
-    port = int(instance.settings_in(folder).get("web", {}).get("port", 8600))
+    port = instance.port_of(folder)
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from yunwei.kernel.children import program
 from yunwei.kernel.i18n import _
 from yunwei.server import instance
 from yunwei.server.keep import facts, postgres, snapshot, take, unpack
@@ -114,7 +114,7 @@ def _rehearsed(folder: Path, made: Made, opener: Opener, rehearse_on: str, tell:
             unpack.lay_out(made.path, copy, opener, url=url, tell=tell)
             environment = {k: v for k, v in os.environ.items() if k != "DATABASE_URL"} | {"YUNWEI_INSTANCE": str(copy)}
             done = subprocess.run(
-                [sys.executable, "-m", "yunwei.server.keep.rehearse"], env=environment, capture_output=True, text=True, check=False
+                program("yunwei.server.keep.rehearse"), env=environment, capture_output=True, text=True, check=False
             )  # fmt: skip
             if url:
                 postgres.clear(url)

@@ -1,9 +1,16 @@
-"""A child that does not outlive the process that started it, however that one ends."""
+"""Child processes: our own modules as programs, and a leash for those that must not outlive us."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Sequence
+
+
+def program(module: str, *words: str) -> list[str]:
+    """The command that runs a module of ours. Without `-P` a file of that name in the working directory would be run instead,
+    which may be anybody's."""
+    return [sys.executable, "-P", "-m", module, *words]
 
 
 def leashed(command: Sequence[str]) -> list[str]:
