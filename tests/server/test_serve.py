@@ -60,6 +60,11 @@ def alive(pid: int) -> bool:
         return False
 
 
+def has_worker(folder: Path) -> bool:
+    with sqlite3.connect(folder / "data" / "yunwei.sqlite3", timeout=10) as db:
+        return bool(db.execute("SELECT count(*) FROM runs_worker").fetchone()[0])
+
+
 class Served:
     """A served instance and what is known of its processes."""
 
@@ -83,8 +88,7 @@ class Served:
             return False
 
     def has_worker(self) -> bool:
-        with sqlite3.connect(self.folder / "data" / "yunwei.sqlite3", timeout=10) as db:
-            return bool(db.execute("SELECT count(*) FROM runs_worker").fetchone()[0])
+        return has_worker(self.folder)
 
     def child(self, words: str) -> int:
         """The process whose command line has these words."""
@@ -136,6 +140,34 @@ def test_a_worker_that_dies_ends_the_platform_loudly(served: Served):
     assert served.process.wait(40) == 2
     assert "worker-1" in (served.folder / "serve.log").read_text()
     wait(lambda: not any(alive(pid) for pid in served.children), "the end of all children", seconds=10)
+
+
+def test_a_worker_that_cannot_stop_ends_all_the_same_and_says_where_it_stood(site: Path, tmp_path: Path):
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder)
+    code = (
+        "import time\n"
+        "from yunwei.server import instance, worker\n"
+        "instance.setup()\n"
+        "from yunwei.runs.dbos_engine import DbosEngine\n"
+        "worker.LAST_S = 1.0\n"
+        "DbosEngine.destroy = lambda self: time.sleep(300)\n"  # as it waits for threads that wait for the database
+        "worker.main()\n"
+    )
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))} | {
+        "YUNWEI_INSTANCE": str(folder)
+    }
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=log, stderr=log)
+    try:
+        seen = folder / "data" / "engine.sqlite3"
+        wait(lambda: has_worker(folder) and seen.exists(), "the worker")
+        process.terminate()
+        assert process.wait(30) == 1
+    finally:
+        process.kill()
+        process.wait()
+    assert "in <lambda>" in (tmp_path / "log").read_text()
 
 
 def test_what_only_waits_is_light(served: Served):

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from yunwei.ledger import tree
 from yunwei.ledger.models import Entry, Head, Intake
+from yunwei.ledger.snapshot import one_moment
 
 JSON = Any
 #: rows read at once; bounds the memory
@@ -77,18 +78,19 @@ def folds() -> list[Fold]:
 def audit() -> list[Difference]:
     """Compare everything; an empty list means that every row follows from the ledger as it stands in this database.
 
-    That the ledger itself is the one the client holds heads of is the verifier's to say, not this function's.
+    All is read of one moment, or what the platform does meanwhile would be taken for rows without a record. That the ledger itself is the one the client holds heads of is the verifier's to say, not this function's.
     """
     all_folds = folds()
     found: list[Difference] = []
-    for said, broken in records():
-        if broken is not None:
-            found.append(broken)
-        if said is not None:
-            for fold in all_folds:
-                fold.take(said)
-    for fold in all_folds:
-        found += fold.differences()
+    with one_moment():
+        for said, broken in records():
+            if broken is not None:
+                found.append(broken)
+            if said is not None:
+                for fold in all_folds:
+                    fold.take(said)
+        for fold in all_folds:
+            found += fold.differences()
     return found
 
 

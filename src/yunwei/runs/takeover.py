@@ -3,7 +3,8 @@
 Each worker holds a session advisory lock keyed by its executor id. Once a second every worker tries the locks of
 foreign executors that own work in progress: getting one means that its owner's session is gone, so its work goes back
 into the queue. No clocks, no heartbeat table. A worker whose own lock session breaks must stop itself, because others
-may take over its work from that moment (`on_lost`).
+may take over its work from that moment (`on_lost`). That session is asked in a thread of its own: while the database is away
+the engine waits for it, minutes if need be, and a look at others with it.
 """
 
 from __future__ import annotations
@@ -34,11 +35,10 @@ def lock_key(executor_id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"yunwei.worker:{executor_id}".encode()).digest()[:8], "big", signed=True)
 
 
-class Takeover(threading.Thread):
-    """Holds this worker's lock and watches the others'."""
+class Takeover:
+    """Holds this worker's lock and watches the others', from `start` to `stop`."""
 
     def __init__(self, url: str, engine: Resumable, on_lost: Callable[[], None], *, period: float = 1.0) -> None:
-        super().__init__(name="takeover", daemon=True)
         self._url = url
         self._engine = engine
         self._on_lost = on_lost
@@ -49,31 +49,38 @@ class Takeover(threading.Thread):
         )
         self._connection.execute("SELECT pg_advisory_lock(%s)", (lock_key(engine.executor_id),))
 
-    def run(self) -> None:
+        self._threads = [
+            threading.Thread(target=self._hold, name="lock", daemon=True),
+            threading.Thread(target=self._watch, name="takeover", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """From now on."""
+        for thread in self._threads:
+            thread.start()
+
+    def _hold(self) -> None:
+        """Ask our own session, and nothing else, whether it is still there."""
+        while not self._stopping.wait(self._period):
+            try:
+                self._connection.execute("SELECT 1")
+            except psycopg.Error:
+                if not self._stopping.is_set():
+                    log.exception("the lock session broke: this worker stops, others take over its work")
+                    self._on_lost()
+                return
+
+    def _watch(self) -> None:
         while not self._stopping.wait(self._period):
             try:
                 self.look()
-            except Exception:
-                if self._stopping.is_set():
+            except Exception:  # the engine's own connection, say; or ours, which is the other thread's to tell
+                if self._stopping.is_set() or self._connection.closed:
                     return
-                if self._held():  # the engine's own connection failed, say: our lock is ours all the same
-                    log.exception("looking for dead workers failed and is tried again")
-                    continue
-                log.exception("the lock session broke: this worker stops, others take over its work")
-                self._on_lost()
-                return
-
-    def _held(self) -> bool:
-        """Whether the session that holds our lock still answers."""
-        try:
-            self._connection.execute("SELECT 1")
-        except psycopg.Error:
-            return False
-        return True
+                log.exception("looking for dead workers failed and is tried again")
 
     def look(self) -> int:
         """One look at all foreign executors; returns how many workflows were put back."""
-        self._connection.execute("SELECT 1")
         moved = 0
         for executor, work in self._engine.pending().items():
             if executor in ("", self._engine.executor_id) or not self._dead(executor):
@@ -103,6 +110,7 @@ class Takeover(threading.Thread):
     def stop(self) -> None:
         """Give the lock back and stop looking."""
         self._stopping.set()
-        if self.is_alive():
-            self.join(5)
+        for thread in self._threads:
+            if thread.is_alive() and thread is not threading.current_thread():
+                thread.join(5)
         self._connection.close()

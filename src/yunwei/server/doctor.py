@@ -7,11 +7,11 @@ import shutil
 import sqlite3
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from yunwei.kernel.errors import YunweiError
@@ -19,18 +19,31 @@ from yunwei.kernel.i18n import _
 from yunwei.server import instance
 
 Finding = dict[str, Any]
+Check = Callable[[], Iterator[Finding]]
 #: a backup older than this is told: once a day, and an hour's grace
 BACKUP_AGE = timedelta(hours=25)
 
 
 def examine() -> list[Finding]:
-    """Everything that can be said, best effort: a check that breaks is a fault with its own words."""
+    """Everything that can be said, best effort: a check that breaks is a fault with its own words, and keeps none of the others
+    from being made."""
     found: list[Finding] = []
-    for check in (_machine, _crypto, _instance):
+    checks: list[tuple[str, Check]] = [(_("本机"), _machine), (_("密码算法"), _crypto)]
+    if os.environ.get("YUNWEI_INSTANCE"):
+        checks.append((_("实例"), _instance))
+    else:
+        found.append(_f(_("实例"), "note", _("没有指定"), "--instance / YUNWEI_INSTANCE"))
+    while checks:
+        name, check = checks.pop(0)
         try:
             found.extend(check())
         except YunweiError as error:
-            found.append(_f(check.__name__.strip("_"), "fault", error.message, str(error.hint)))
+            found.append(_f(name, "fault", error.message, "　".join(filter(None, (str(error.where), str(error.hint))))))
+        except (DatabaseError, OSError) as error:
+            found.append(_f(name, "fault", str(error).strip().partition("\n")[0]))
+        else:
+            if check is _instance:
+                checks += INSIDE
     return found
 
 
@@ -56,21 +69,12 @@ def _crypto() -> Iterator[Finding]:
 
 
 def _instance() -> Iterator[Finding]:
-    if not os.environ.get("YUNWEI_INSTANCE"):
-        yield _f(_("实例"), "note", _("没有指定"), "--instance / YUNWEI_INSTANCE")
-        return
     instance.setup()
+    yield _f(_("实例"), "ok", str(instance.folder()))
+
+
+def _keys() -> Iterator[Finding]:
     folder = instance.folder()
-    yield _f(_("实例"), "ok", str(folder))
-    yield from _keys(folder)
-    yield from _database()
-    yield from _contract(folder)
-    yield from _fonts(folder)
-    yield from _ledger()
-    yield _backup()
-
-
-def _keys(folder: Path) -> Iterator[Finding]:
     for name in sorted(p.name for p in (folder / "keys").iterdir()):
         mode = (folder / "keys" / name).stat().st_mode & 0o777
         good = mode & 0o077 == 0 or name.endswith(".pub")
@@ -81,19 +85,17 @@ def _keys(folder: Path) -> Iterator[Finding]:
 
 def _database() -> Iterator[Finding]:
     from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
 
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    state, hint = ("fault", _("运行迁移后再启动")) if plan else ("ok", "")
-    yield _f(_("数据库"), state, f"{connection.vendor}，{_('待迁移')} {len(plan)}", hint)
+    yield _f(_("数据库"), "ok", connection.vendor)
+    instance.require_current()
 
 
-def _contract(folder: Path) -> Iterator[Finding]:
+def _contract() -> Iterator[Finding]:
     from yunwei.contract import openitems
     from yunwei.contract.check import check
     from yunwei.contract.folder import load
 
+    folder = instance.folder()
     problems = [problem for problem in check(folder / "contract") if not problem.warning]
     if problems:
         yield _f(
@@ -104,11 +106,12 @@ def _contract(folder: Path) -> Iterator[Finding]:
     yield _f(_("合同"), "note" if still else "ok", _("{n} 个未决事项").format(n=len(still)), _("见合同的未决事项登记"))
 
 
-def _fonts(folder: Path) -> Iterator[Finding]:
+def _fonts() -> Iterator[Finding]:
     """Which face each font role of documents got, and which characters of names have no glyph in it."""
     from yunwei.reports import fonts, names
     from yunwei.reports.errors import ReportError
 
+    folder = instance.folder()
     for path in fonts.unreadable(folder):
         yield _f(_("字体"), "note", str(path), _("不是可用的字体：损坏、可变字体，或不许嵌入文件"))
     try:
@@ -160,18 +163,19 @@ def _ledger() -> Iterator[Finding]:
         yield _f(_("待编号"), "fault", str(waiting), "yunwei serve")
 
 
-def _backup() -> Finding:
+def _backup() -> Iterator[Finding]:
     """When the last backup was made; whether its file is still somewhere, only people know."""
     from yunwei.ledger.checking import body_of
     from yunwei.ledger.models import Intake
 
     last = Intake.objects.filter(kind="instance.backed_up").order_by("-id").first()
     if last is None:
-        return _f(_("备份"), "note", _("从未做过"), _("yunwei backup 目录 --passphrase-file 文件，每天一次"))
+        yield _f(_("备份"), "note", _("从未做过"), _("yunwei backup 目录 --passphrase-file 文件，每天一次"))
+        return
     data = body_of(last).get("data", {})
     old = instance.clock().now() - last.at > BACKUP_AGE
     found = _("{at}，{file}").format(at=f"{timezone.localtime(last.at):%Y-%m-%d %H:%M}", file=data.get("file", "—"))
-    return _f(_("备份"), "note" if old else "ok", found, _("已超过一天，请检查定时任务") if old else "")
+    yield _f(_("备份"), "note" if old else "ok", found, _("已超过一天，请检查定时任务") if old else "")
 
 
 def _first_passwords() -> list[str]:
@@ -185,3 +189,9 @@ def _first_passwords() -> list[str]:
     return sorted(
         Account.objects.filter(is_active=True).exclude(username__in=changed).values_list("username", flat=True)
     )
+
+
+#: what is looked at once it is known that there is an instance
+INSIDE: tuple[tuple[str, Check], ...] = (
+    (_("密钥"), _keys), (_("数据库"), _database), (_("合同"), _contract), (_("字体"), _fonts), (_("台账"), _ledger), (_("备份"), _backup),
+)  # fmt: skip

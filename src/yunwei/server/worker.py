@@ -5,6 +5,7 @@ On SQLite exactly one (a file lock holds it); on PostgreSQL as many as wanted, o
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import logging
 import os
@@ -42,6 +43,8 @@ HEADS_S = 60.0
 REST_S = 60.0
 #: seconds a database connection serves before it is made anew
 KEEP_S = 60
+#: seconds in which a worker ends once it is told to; then it ends as it is, and says where its threads stood
+LAST_S = 7.0
 #: how far workers and their collectors stand back where they share cores with the pages: people wait for those
 NICE = 10
 
@@ -147,8 +150,11 @@ def tick(executor: str, now: datetime) -> None:
     sessions.sweep(now=now)
 
 
-def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callable[[], None] = lambda: None) -> None:
-    """Run the worker until it is told to stop (SIGTERM, SIGINT) or loses its lock."""
+def work(
+    stop: Stop | None = None, *, clock: Clock | None = None, ready: Callable[[], None] = lambda: None,
+    stopping: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
+    """Run the worker until it is told to stop (SIGTERM, SIGINT) or loses its lock; `stopping` is called then."""
     from django.db import connections
 
     from yunwei.contract import closings, supplements
@@ -194,6 +200,7 @@ def work(stop: Stop | None = None, *, clock: Clock | None = None, ready: Callabl
         ready()
         while not stop.wait(1.0):
             pass
+        stopping()
         for thread in threads:
             thread.join(10)
         if takeover is not None:
@@ -219,7 +226,8 @@ def main() -> NoReturn:
     is cut short is done again at the next start, and its thread need not be waited for."""
     heap.share()
     stand_back(NICE)
-    work()
+    # threads that wait for a database which is away are not waited for long: another worker may do this one's work by now
+    work(stopping=partial(faulthandler.dump_traceback_later, LAST_S, exit=True))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -188,19 +188,12 @@ def trail(request: HttpRequest) -> HttpResponseBase:
 
 @require_POST
 def compare(request: HttpRequest) -> HttpResponse:
-    """Play all records through and name the rows that say something else; the result is a record.
-
-    The instance works on meanwhile, so a row may be ahead of the record just read: a difference counts when a second
-    look still finds it.
-    """
+    """Play all records through and name the rows that say something else; the result is a record."""
     newest = services.head()  # a row's id is no count: a database gives ids away that a rollback does not take back
     records = (newest.size if newest else 0) + Intake.objects.filter(sequenced=False).count()
     context: dict[str, Any] = {"records": records, "most": COMPARE_MAX, "found": None, "more": 0}
     if records <= COMPARE_MAX:
         found = audit.audit()
-        if found:
-            first = set(found)
-            found = [one for one in audit.audit() if one in first]
         now = now_of_instance()
         data = {"records": records, "differences": len(found)}
         with transaction.atomic():
