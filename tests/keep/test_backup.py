@@ -206,6 +206,38 @@ def test_a_restore_that_was_killed_leaves_no_instance_and_the_next_one_takes_it_
     assert leftovers(tmp_path) == []
 
 
+def test_a_backup_that_is_told_to_end_takes_its_file_away(site, tmp_path):
+    (site / "big").write_bytes(os.urandom(40 << 20))
+    words = [
+        "-m",
+        "yunwei.cli.main",
+        "--instance",
+        site,
+        "backup",
+        tmp_path / "safe",
+        "--passphrase-file",
+        phrase(tmp_path),
+    ]
+    child = subprocess.Popen(
+        [sys.executable, *map(str, words)], env=own(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 120
+    while not list(tmp_path.glob("safe/.*.part")):
+        assert child.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.002)
+    child.terminate()
+    assert child.wait(30) == 128 + signal.SIGTERM
+    assert list((tmp_path / "safe").iterdir()) == []
+
+
+def test_a_restore_is_refused_when_the_heads_that_were_named_are_not_there(site, tmp_path):
+    file = backed_up(site, tmp_path / "safe").path
+    words = ("restore", file, tmp_path / "new", "--passphrase-file", phrase(tmp_path), "--head", tmp_path / "mistyped")
+    assert "mistyped" in refused(*words)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_recipients_key_opens_what_the_machine_itself_cannot(site, tmp_path):
     key = sm2.generate()
     made = take.backup(site, tmp_path / "safe", Locks(recipients=[key.public]), now=NOW)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.text import Text
@@ -80,9 +81,15 @@ def _open_streams() -> None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
+def _stopped(number: int, _frame: object) -> NoReturn:
+    """Told to end: what a command has begun it takes back on its way out, as after Ctrl-C."""
+    sys.exit(128 + number)
+
+
 def main() -> None:
     """Run a command; an error of ours is one clear sentence on stderr and its exit code, never a traceback."""
     _open_streams()
+    signal.signal(signal.SIGTERM, _stopped)
     try:
         try:
             app()

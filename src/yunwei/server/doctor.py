@@ -9,6 +9,8 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError
@@ -43,7 +45,7 @@ def examine() -> list[Finding]:
             found.append(_f(name, "fault", str(error).strip().partition("\n")[0]))
         else:
             if check is _instance:
-                checks += INSIDE
+                checks += [(name, partial(look, instance.folder())) for name, look in INSIDE]
     return found
 
 
@@ -73,8 +75,7 @@ def _instance() -> Iterator[Finding]:
     yield _f(_("实例"), "ok", str(instance.folder()))
 
 
-def _keys() -> Iterator[Finding]:
-    folder = instance.folder()
+def _keys(folder: Path) -> Iterator[Finding]:
     for name in sorted(p.name for p in (folder / "keys").iterdir()):
         mode = (folder / "keys" / name).stat().st_mode & 0o777
         good = mode & 0o077 == 0 or name.endswith(".pub")
@@ -83,19 +84,18 @@ def _keys() -> Iterator[Finding]:
         )
 
 
-def _database() -> Iterator[Finding]:
+def _database(_folder: Path) -> Iterator[Finding]:
     from django.db import connection
 
     yield _f(_("数据库"), "ok", connection.vendor)
     instance.require_current()
 
 
-def _contract() -> Iterator[Finding]:
+def _contract(folder: Path) -> Iterator[Finding]:
     from yunwei.contract import openitems
     from yunwei.contract.check import check
     from yunwei.contract.folder import load
 
-    folder = instance.folder()
     problems = [problem for problem in check(folder / "contract") if not problem.warning]
     if problems:
         yield _f(
@@ -106,12 +106,11 @@ def _contract() -> Iterator[Finding]:
     yield _f(_("合同"), "note" if still else "ok", _("{n} 个未决事项").format(n=len(still)), _("见合同的未决事项登记"))
 
 
-def _fonts() -> Iterator[Finding]:
+def _fonts(folder: Path) -> Iterator[Finding]:
     """Which face each font role of documents got, and which characters of names have no glyph in it."""
     from yunwei.reports import fonts, names
     from yunwei.reports.errors import ReportError
 
-    folder = instance.folder()
     for path in fonts.unreadable(folder):
         yield _f(_("字体"), "note", str(path), _("不是可用的字体：损坏、可变字体，或不许嵌入文件"))
     try:
@@ -137,7 +136,7 @@ def _fonts() -> Iterator[Finding]:
         )
 
 
-def _ledger() -> Iterator[Finding]:
+def _ledger(_folder: Path) -> Iterator[Finding]:
     from yunwei.ledger import audit, heads, keys
     from yunwei.ledger import services as ledger
     from yunwei.ledger.models import Intake
@@ -163,7 +162,7 @@ def _ledger() -> Iterator[Finding]:
         yield _f(_("待编号"), "fault", str(waiting), "yunwei serve")
 
 
-def _backup() -> Iterator[Finding]:
+def _backup(_folder: Path) -> Iterator[Finding]:
     """When the last backup was made; whether its file is still somewhere, only people know."""
     from yunwei.ledger.checking import body_of
     from yunwei.ledger.models import Intake
@@ -192,6 +191,6 @@ def _first_passwords() -> list[str]:
 
 
 #: what is looked at once it is known that there is an instance
-INSIDE: tuple[tuple[str, Check], ...] = (
+INSIDE: tuple[tuple[str, Callable[[Path], Iterator[Finding]]], ...] = (
     (_("密钥"), _keys), (_("数据库"), _database), (_("合同"), _contract), (_("字体"), _fonts), (_("台账"), _ledger), (_("备份"), _backup),
 )  # fmt: skip

@@ -97,25 +97,19 @@ def bring_up_to_date() -> int:
     Raises KeepError for a backup of a newer program: it holds what this one does not know.
     """
     from django.core.management import call_command
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
-    from django.db.migrations.recorder import MigrationRecorder
 
     from yunwei.runs import dbos_engine
 
-    executor = MigrationExecutor(connection)
-    known = set(executor.loader.disk_migrations or {})
-    newer = sorted(".".join(key) for key in MigrationRecorder(connection).applied_migrations() if key not in known)
+    newer, lacking = instance.migrations()
     if newer:
         raise KeepError(
             _("备份出自更新的版本：本程序不认识 {names}").format(names="、".join(newer[:3])),
             hint=_("安装做备份时的版本（清单里有）再恢复；本程序是 {version}").format(version=facts.program()),
         )
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
+    if lacking:
         call_command("migrate", verbosity=0, interactive=False)
         dbos_engine.migrate(instance.engine_url())
-    return len(plan)
+    return len(lacking)
 
 
 def _declare(laid: Laid, archive: Path, asked: Asked) -> Restored | None:
@@ -143,6 +137,8 @@ def _outside(laid: Laid, asked: Asked) -> Any:
     """The newest head known outside. Raises KeepError when it was not said where to look."""
     from yunwei.ledger import heads, restored
 
+    if missing := [str(path) for path in asked.heads if not path.exists()]:  # mistyped: none was looked at
+        raise KeepError(_("没有这个目录或文件"), where="、".join(missing), hint="--head")
     inside = laid.folder.resolve()
     pushed = [Path(a) for a in heads.addresses() if Path(a).is_absolute() and Path(a).is_dir()]
     places = [*asked.heads, *(p for p in pushed if not p.resolve().is_relative_to(inside))]
