@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from yunwei.kernel.children import program
+from yunwei.server import instance
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = ROOT / "contracts" / "qingpu-2026"
@@ -100,8 +105,8 @@ def test_a_short_password_is_refused_before_anything_is_made(tmp_path: Path):
 
 
 def test_a_command_without_an_instance_says_what_to_do(tmp_path: Path):
-    for instance in (None, tmp_path):
-        told = yunwei("duty", "list", instance=instance)
+    for where in (None, tmp_path):
+        told = yunwei("duty", "list", instance=where)
         assert told.returncode == 2
         assert "Traceback" not in told.stderr
         assert "实例" in told.stderr
@@ -132,3 +137,109 @@ def test_loopback_equipment_is_refused_in_a_real_instance(ready: Path, tmp_path:
     told = yunwei("asset", "import", table, "--by", "b_manager", instance=ready, stdin=PASSWORD + "\n")
     assert told.returncode == 1
     assert "环回" in told.stdout + told.stderr
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "copy"
+    shutil.copytree(made, folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text + "[web\n", "设置文件读不懂"),
+        (lambda text: text.replace("port = 8600", "port = 99999"), "[web] port"),
+        (lambda text: text.replace("port = 8600", 'port = "8600"'), "[web] port"),
+        (lambda text: text.replace('push = ["heads"]', 'push = "heads"'), "[ledger] push"),
+        (lambda text: 'database_url = "mysql://somewhere/x"\n' + text, "database_url"),
+        (lambda text: 'ledger = "heads"\n' + text.partition("[ledger]")[0], "[ledger]"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_named(copy: Path, change: Callable[[str], str], said: str):
+    path = copy / "yunwei.toml"
+    before = path.read_text()
+    path.write_text(change(before))
+    assert path.read_text() != before
+    for command in ("serve", "doctor", "worker"):
+        told = yunwei(command, instance=copy)
+        assert told.returncode in (1, 2)
+        assert said in told.stdout + told.stderr
+        assert "Traceback" not in told.stdout + told.stderr
+
+
+def test_a_lost_database_is_not_made_anew(copy: Path, tmp_path: Path):
+    """What lay beside it (the last commits, in SQLite's log) would be thrown away with it."""
+    (copy / "data" / "yunwei.sqlite3").rename(tmp_path / "away")
+    for command in ("serve", "doctor", "worker"):
+        told = yunwei(command, instance=copy)
+        assert told.returncode in (1, 2)
+        assert "找不到数据库文件" in told.stdout + told.stderr
+    assert not (copy / "data" / "yunwei.sqlite3").exists()
+
+
+@pytest.mark.parametrize("change", ["DELETE", "INSERT"])
+def test_nothing_runs_on_a_schema_of_another_version(copy: Path, change: str):
+    with sqlite3.connect(copy / "data" / "yunwei.sqlite3") as db:
+        if change == "DELETE":
+            db.execute(
+                "DELETE FROM django_migrations WHERE id = (SELECT max(id) FROM django_migrations WHERE app = 'desk')"
+            )
+        else:
+            db.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('desk', '9999_later', '2027-01-01')")
+    for command in ("serve", "worker"):
+        told = yunwei(command, instance=copy)
+        assert told.returncode == 2
+        assert ("yunwei upgrade" if change == "DELETE" else "desk.9999_later") in told.stderr
+    told = yunwei("doctor", "--json", instance=copy)
+    assert told.returncode == 1
+    found = {one["what"]: one for one in json.loads(told.stdout)}
+    assert found["合同"]["state"] != "fault", "the other checks are made all the same"
+    assert "fault" in {one["state"] for one in found.values()}
+
+
+def test_a_database_that_is_in_use_is_no_new_instances(copy: Path, tmp_path: Path):
+    url = f"sqlite:///{copy / 'data' / 'yunwei.sqlite3'}"
+    words = (
+        "init",
+        tmp_path / "second",
+        "--contract",
+        CONTRACT,
+        "--client",
+        "甲",
+        "--vendor",
+        "乙",
+        "--password-stdin",
+    )
+    told = yunwei(*words, "--database", url, stdin=FIRST + "\n")
+    assert told.returncode == 2
+    assert "不是空的" in told.stderr
+    assert not (tmp_path / "second").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["[web]\nport = 8600\n", "# ours\n\n[web]\nport = 1\n", 'demo = false\ndatabase_url = "sqlite:///x"\n', ""]
+)
+def test_another_database_is_written_above_all_tables(tmp_path: Path, text: str):
+    (tmp_path / "yunwei.toml").write_text(text)
+    before = tomllib.loads(text)
+    instance.set_database(tmp_path, "postgres://somebody@127.0.0.1/x")
+    told = tomllib.loads((tmp_path / "yunwei.toml").read_text())
+    assert told == {**before, "database_url": "postgres://somebody@127.0.0.1/x"}
+    instance.set_database(tmp_path, "")
+    told = tomllib.loads((tmp_path / "yunwei.toml").read_text())
+    assert told == {name: value for name, value in before.items() if name != "database_url"}
+
+
+def test_a_module_in_the_working_directory_is_not_run(copy: Path, tmp_path: Path):
+    (tmp_path / "json.py").write_text("open('ran', 'w')\n")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))} | {
+        "YUNWEI_INSTANCE": str(copy)
+    }
+    told = subprocess.run(
+        [*program("yunwei.cli.main"), "doctor"], cwd=tmp_path, env=env,
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert "台账" in told.stdout, told.stderr
+    assert not (tmp_path / "ran").exists()

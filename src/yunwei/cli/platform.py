@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from yunwei.accounts.strength import generate
 from yunwei.cli import common
@@ -136,8 +137,8 @@ def doctor(as_json: Json = False) -> None:
     else:
         marks = {"ok": "[green]✓[/green]", "note": "[yellow]·[/yellow]", "fault": "[red]✗[/red]"}
         for f in findings:
-            hint = f"  [dim]{f['hint']}[/dim]" if f["hint"] else ""
-            common.out.print(f"{marks[f['state']]} {f['what']}  {f['found']}{hint}")
+            hint = f"  [dim]{escape(f['hint'])}[/dim]" if f["hint"] else ""  # names like [web] are no markup
+            common.out.print(f"{marks[f['state']]} {escape(f['what'])}  {escape(f['found'])}{hint}", soft_wrap=True)
     if any(f["state"] == "fault" for f in findings):
         raise typer.Exit(common.FINDING)
 
