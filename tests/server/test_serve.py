@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,6 +66,23 @@ def has_worker(folder: Path) -> bool:
         return bool(db.execute("SELECT count(*) FROM runs_worker").fetchone()[0])
 
 
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/login", timeout=2) as page:
+            return bool(page.status == 200)
+    except OSError:
+        return False
+
+
+def copied(site: Path, tmp_path: Path) -> Path:
+    """An instance of its own, on a port of its own."""
+    folder = tmp_path / "site"
+    shutil.copytree(site, folder)
+    settings = (folder / "yunwei.toml").read_text()
+    (folder / "yunwei.toml").write_text(re.sub(r"port = \d+", f"port = {free_port()}", settings))
+    return folder
+
+
 class Served:
     """A served instance and what is known of its processes."""
 
@@ -81,11 +99,7 @@ class Served:
         self.children = descendants(self.process.pid)
 
     def answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/login", timeout=2) as page:
-                return page.status == 200
-        except OSError:
-            return False
+        return answers(self.port)
 
     def has_worker(self) -> bool:
         return has_worker(self.folder)
@@ -108,12 +122,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def served(site: Path, tmp_path: Path) -> Iterator[Served]:
-    folder = tmp_path / "site"
-    shutil.copytree(site, folder)
-    port = free_port()
-    settings = (folder / "yunwei.toml").read_text()
-    (folder / "yunwei.toml").write_text(re.sub(r"port = \d+", f"port = {port}", settings))
-    served = Served(folder, port)
+    folder = copied(site, tmp_path)
+    served = Served(folder, int(tomllib.loads((folder / "yunwei.toml").read_text())["web"]["port"]))
     yield served
     if served.process.poll() is None:
         served.process.terminate()
@@ -143,8 +153,7 @@ def test_a_worker_that_dies_ends_the_platform_loudly(served: Served):
 
 
 def test_a_worker_that_cannot_stop_ends_all_the_same_and_says_where_it_stood(site: Path, tmp_path: Path):
-    folder = tmp_path / "site"
-    shutil.copytree(site, folder)
+    folder = copied(site, tmp_path)
     code = (
         "import time\n"
         "from yunwei.server import instance, worker\n"
@@ -196,15 +205,53 @@ def test_a_zone_that_comes_later_has_its_controls_too(served: Served):
 
 
 def test_a_database_that_is_not_there_is_told_before_anything_starts(site: Path, tmp_path: Path):
-    folder = tmp_path / "site"
-    shutil.copytree(site, folder)
-    settings = (folder / "yunwei.toml").read_text()
-    (folder / "yunwei.toml").write_text(re.sub(r"port = \d+", f"port = {free_port()}", settings))
+    folder = copied(site, tmp_path)
     (folder / "data" / "yunwei.sqlite3").write_bytes(b"not a database, but long enough to be read as one" * 100)
     told = yunwei("serve", instance=folder)
     assert told.returncode == 3
     assert "数据库不可用" in told.stderr
     assert "控制台" not in told.stderr
+
+
+def test_controls_that_die_end_the_platform_loudly(served: Served):
+    """Without them no look proves anything."""
+    os.kill(served.child(r"yunwei\.lab"), signal.SIGKILL)
+    assert served.process.wait(40) == 2
+    assert "阳性对照" in (served.folder / "serve.log").read_text()
+    wait(lambda: not any(alive(pid) for pid in served.children), "the end of all children", seconds=10)
+
+
+def test_a_log_that_cannot_be_written_is_one_sentence(site: Path, tmp_path: Path):
+    folder = copied(site, tmp_path)
+    (folder / "data" / "log" / "worker-1.log").mkdir(parents=True)
+    told = yunwei("serve", instance=folder)
+    assert told.returncode == 2
+    assert "worker-1.log" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_more_workers_than_sqlite_has_room_for_are_refused_before_anything_starts(site: Path, tmp_path: Path):
+    told = yunwei("serve", "--workers", "2", instance=copied(site, tmp_path))
+    assert told.returncode == 2
+    assert "控制台" not in told.stderr
+    assert "SQLite" in told.stderr
+
+
+def test_it_serves_without_the_streams_that_a_shell_may_have_closed(site: Path, tmp_path: Path):
+    folder = copied(site, tmp_path)
+    port = int(tomllib.loads((folder / "yunwei.toml").read_text())["web"]["port"])
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("YUNWEI", "DJANGO"))}
+    command = f"exec {sys.executable} -m yunwei.cli.main serve <&- >&- 2>&-"
+    process = subprocess.Popen(["sh", "-c", command], env=env | {"YUNWEI_INSTANCE": str(folder)})
+    try:
+        wait(lambda: process.poll() is not None or answers(port), "the console")
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(40) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 def test_a_serve_that_is_killed_leaves_nothing_behind(served: Served):
