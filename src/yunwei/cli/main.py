@@ -75,9 +75,8 @@ def _open_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.set_inheritable(
-                os.open(os.devnull, os.O_RDWR), True
-            )  # the lowest free number; `serve` becomes another program
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+            os.set_inheritable(number, True)  # `serve` becomes another program
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
