@@ -621,19 +621,6 @@ def test_comparing_names_a_row_that_was_changed_and_leaves_its_record(crew, monk
     assert Intake.objects.filter(kind=trail.AUDITED).count() == 1
 
 
-def test_a_row_that_was_only_ahead_of_its_record_is_no_difference(crew, monkeypatch):
-    from yunwei.ledger import audit
-
-    passing = audit.Difference("desk", "T-1", "state", "open", "", 1)
-    lasting = audit.Difference("desk", "T-2", "state", "open", "", 2)
-    found = iter([[passing, lasting], [lasting, audit.Difference("desk", "T-3", "state", "open", "", 3)]])
-    monkeypatch.setattr(audit, "audit", lambda: next(found))
-    text = as_("auditor").post("/audit/compare").content.decode()
-    assert "T-2" in text
-    assert "T-1" not in text
-    assert "T-3" not in text
-
-
 # ── in a browser ──
 @pytest.mark.component
 @pytest.mark.django_db(transaction=True)
