@@ -293,9 +293,10 @@ def test_heads_of_after_the_moment_stay_out(site, tmp_path):
     assert not list((laid.folder / "heads").glob("*9999.json"))
 
 
-def test_a_backup_of_a_newer_program_is_refused(site, tmp_path):
+@pytest.mark.parametrize("migration", ["'ledger', '0099_later'", "'a_room_to_come', '0001_initial'"])
+def test_a_backup_of_a_newer_program_is_refused(site, tmp_path, migration):
     inside(site, "from yunwei.server import instance\ninstance.setup()\nfrom django.db.migrations.recorder import MigrationRecorder\n"
-                 "from django.db import connection\nMigrationRecorder(connection).record_applied('ledger', '0099_later')")  # fmt: skip
+                 f"from django.db import connection\nMigrationRecorder(connection).record_applied({migration})")  # fmt: skip
     file = backed_up(site, tmp_path / "safe").path
     assert "更新的版本" in refused("restore", file, tmp_path / "new", "--passphrase-file", phrase(tmp_path))
     assert not (tmp_path / "new").exists()

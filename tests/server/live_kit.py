@@ -18,7 +18,7 @@ from django.db import connection
 from django.test import Client
 
 from yunwei.accounts.models import Account, Organisation, Role
-from yunwei.kernel.children import leashed
+from yunwei.kernel.children import end, leashed
 from yunwei.server import instance
 
 #: a change must be told within this time, however loaded the machine is
@@ -160,10 +160,4 @@ def web(folder: Path, port: int = 0, **settings: Any) -> Iterator[Web]:
             yield running
         finally:
             running.forget()
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            end(process)

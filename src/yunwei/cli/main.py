@@ -16,7 +16,7 @@ from yunwei.cli import inspect as inspection
 from yunwei.cli.common import UNREACHABLE, USAGE, err
 from yunwei.cli.contact import contact as first_contact
 from yunwei.cli.deadline import deadline
-from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.errors import YunweiError, words
 from yunwei.kernel.i18n import _
 
 app = typer.Typer(
@@ -102,8 +102,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:  # no such file, no permission, disk full: the system's own words and the place
         _forget_output()
-        place = f"（{error.filename}）" if error.filename else ""
-        _say(f"{error.strerror or error}{place}")
+        _say(words(error))
         sys.exit(USAGE)
     except Exception as error:
         kinds = [kind.__name__ for kind in type(error).__mro__]

@@ -1,8 +1,9 @@
-"""Child processes: our own modules as programs, and a leash for those that must not outlive us."""
+"""Child processes: our own modules as programs, a leash for those that must not outlive us, and their end."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -21,3 +22,13 @@ def leashed(command: Sequence[str]) -> list[str]:
     """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", *command] if setpriv else list(command)
+
+
+def end(process: subprocess.Popen[bytes], seconds: float = 10.0) -> int:
+    """End a child by its id: asked first, made to after so many seconds. Its exit code."""
+    process.terminate()
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

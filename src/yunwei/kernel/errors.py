@@ -21,3 +21,9 @@ class YunweiError(Exception):
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message
         return f"{text}（{self.hint}）" if self.hint else text
+
+
+def words(error: OSError) -> str:
+    """An error of the system for people: its own words, and the place where it has one."""
+    place = f"（{error.filename}）" if error.filename else ""
+    return f"{error.strerror or error}{place}"

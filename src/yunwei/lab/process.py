@@ -15,7 +15,7 @@ from typing import IO, Any, Self
 
 import msgspec
 
-from yunwei.kernel.children import program
+from yunwei.kernel.children import end, program
 from yunwei.kernel.i18n import _
 from yunwei.lab.errors import LabError
 from yunwei.lab.spec import FarmSpec
@@ -86,12 +86,7 @@ class FarmProcess:
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
         for stream in (process.stdin, process.stdout, self._words):
             if stream is not None:
                 with contextlib.suppress(OSError):

@@ -23,7 +23,7 @@ from typing import Self
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from yunwei.kernel.children import leashed
+from yunwei.kernel.children import end, leashed
 from yunwei.kernel.i18n import _
 from yunwei.lab import net
 from yunwei.lab.errors import LabError
@@ -48,16 +48,6 @@ def _needed(program: str, package: str) -> str:
     if path is None:
         raise LabError(_("没有安装 {program}").format(program=program), hint=f"apt install {package}")
     return path
-
-
-def _ended(process: subprocess.Popen[bytes]) -> None:
-    """End a process of ours: asked first, then made to."""
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 class Snmpd:
@@ -140,7 +130,7 @@ class Snmpd:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         process, self._process = self._process, None
         if process is not None:
-            _ended(process)
+            end(process)
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
@@ -259,7 +249,7 @@ class Sshd:
             self._thread.join(5)
             self._thread = None
         for server in self._servers:
-            _ended(server)
+            end(server)
         self._servers = []
         if self._folder is not None:
             self._folder.cleanup()

@@ -48,7 +48,6 @@ class Takeover:
             url, autocommit=True, keepalives=1, keepalives_idle=20, keepalives_interval=5, keepalives_count=4
         )
         self._connection.execute("SELECT pg_advisory_lock(%s)", (lock_key(engine.executor_id),))
-
         self._threads = [
             threading.Thread(target=self._hold, name="lock", daemon=True),
             threading.Thread(target=self._watch, name="takeover", daemon=True),

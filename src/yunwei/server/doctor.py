@@ -9,7 +9,6 @@ import ssl
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from yunwei.kernel.i18n import _
 from yunwei.server import instance
 
 Finding = dict[str, Any]
-Check = Callable[[], Iterator[Finding]]
 #: a backup older than this is told: once a day, and an hour's grace
 BACKUP_AGE = timedelta(hours=25)
 
@@ -29,24 +27,25 @@ BACKUP_AGE = timedelta(hours=25)
 def examine() -> list[Finding]:
     """Everything that can be said, best effort: a check that breaks is a fault with its own words, and keeps none of the others
     from being made."""
-    found: list[Finding] = []
-    checks: list[tuple[str, Check]] = [(_("本机"), _machine), (_("密码算法"), _crypto)]
-    if os.environ.get("YUNWEI_INSTANCE"):
-        checks.append((_("实例"), _instance))
-    else:
-        found.append(_f(_("实例"), "note", _("没有指定"), "--instance / YUNWEI_INSTANCE"))
-    while checks:
-        name, check = checks.pop(0)
-        try:
-            found.extend(check())
-        except YunweiError as error:
-            found.append(_f(name, "fault", error.message, "　".join(filter(None, (str(error.where), str(error.hint))))))
-        except (DatabaseError, OSError) as error:
-            found.append(_f(name, "fault", str(error).strip().partition("\n")[0]))
-        else:
-            if check is _instance:
-                checks += [(name, partial(look, instance.folder())) for name, look in INSIDE]
+    found = [*_made(_("本机"), _machine()), *_made(_("密码算法"), _crypto())]
+    if not os.environ.get("YUNWEI_INSTANCE"):
+        return [*found, _f(_("实例"), "note", _("没有指定"), "--instance / YUNWEI_INSTANCE")]
+    found += _made(_("实例"), _instance())
+    if found[-1]["state"] == "fault":
+        return found
+    for name, check in INSIDE:
+        found += _made(name, check(instance.folder()))
     return found
+
+
+def _made(name: str, check: Iterator[Finding]) -> Iterator[Finding]:
+    """What a check finds; what breaks it is a fault under its name."""
+    try:
+        yield from check
+    except YunweiError as error:
+        yield _f(name, "fault", error.message, "　".join(filter(None, (error.where, error.hint))))
+    except (DatabaseError, OSError) as error:
+        yield _f(name, "fault", str(error).strip().partition("\n")[0])
 
 
 def _f(what: str, state: str, found: str, hint: str = "") -> Finding:

@@ -188,14 +188,13 @@ def require_current() -> None:
 
 
 def migrations() -> tuple[list[str], list[str]]:
-    """Migrations of our rooms that the database has and this program does not know, and those that it still lacks."""
+    """Migrations that the database has and this program does not know, and those that it still lacks."""
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
     known, done = executor.loader.disk_migrations, executor.loader.applied_migrations
-    ours = {app for app, _name in known}
-    ahead = sorted(f"{app}.{name}" for app, name in done if app in ours and (app, name) not in known)
+    ahead = sorted(f"{app}.{name}" for app, name in done if (app, name) not in known)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return ahead, [str(migration) for migration, _backwards in plan]
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from yunwei.kernel import i18n
 from yunwei.kernel.children import leashed, program
-from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.errors import YunweiError, words
 from yunwei.kernel.i18n import _
 from yunwei.lab.build import control_spec
 from yunwei.lab.process import FarmProcess
@@ -190,11 +190,8 @@ def main() -> None:
         run(int(sys.argv[1]))
     except YunweiError as error:
         _refuse(str(error), error.exit_code)
-    except (
-        OSError
-    ) as error:  # no permission, disk full: the system's own words and the place, as the command line says it
-        place = f"（{error.filename}）" if error.filename else ""
-        _refuse(f"{error.strerror or error}{place}", 2)
+    except OSError as error:  # no permission, disk full
+        _refuse(words(error), YunweiError.exit_code)
 
 
 def _refuse(text: str, code: int) -> NoReturn:
