@@ -71,6 +71,7 @@ class Watched:
         self.page.get_by_label("口令").fill(name)
         self.page.get_by_role("button", name="登录").click()
         expect(self.page.locator("h1")).to_contain_text("今天有")
+        self.page.wait_for_load_state()  # the scripts that hear clicks and keys are deferred
         return self.page
 
 
@@ -168,7 +169,6 @@ def test_the_end_of_a_session_leads_to_the_login(open_page):
 
 def test_the_keyboard_reaches_the_text_and_the_theme(open_page):
     page = open_page().log_in()
-    page.wait_for_load_state()  # the script that hears keys is deferred
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("跳到正文")
     page.keyboard.press("Enter")
@@ -180,7 +180,6 @@ def test_the_keyboard_reaches_the_text_and_the_theme(open_page):
 
 def test_paper_is_light(open_page):
     page = open_page().log_in()
-    page.wait_for_load_state()  # the script that hears keys is deferred
     page.keyboard.press("t")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     themes = page.evaluate(
