@@ -175,7 +175,7 @@ def test_a_worker_that_cannot_stop_ends_all_the_same_and_says_where_it_stood(sit
     finally:
         end(process)
     told = (tmp_path / "log").read_text()  # it may have stood in a thread's last round still, on a slow machine
-    assert "Timeout (0:00:01)!" in told
+    assert "did not stop within 1 s" in told
     assert "in work\n" in told
 
 

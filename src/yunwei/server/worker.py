@@ -8,6 +8,7 @@ from __future__ import annotations
 import faulthandler
 import fcntl
 import logging
+import math
 import os
 import secrets
 import signal
@@ -227,10 +228,26 @@ def main() -> NoReturn:
     heap.share()
     stand_back(NICE)
     # threads that wait for a database which is away are not waited for long: another worker may do this one's work by now
-    work(stopping=partial(faulthandler.dump_traceback_later, LAST_S, exit=True))
+    work(stopping=partial(end_within, LAST_S))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def end_within(seconds: float) -> None:
+    """End this process with code 1 after `seconds` if it is still there, with the places of its threads on stderr; from
+    the main thread. The places are read by a Python thread, which holds the others still: faulthandler's own watchdog
+    reads them while they go on, and at times ended the process by SIGSEGV with nothing said."""
+
+    def last() -> None:
+        time.sleep(seconds)
+        log.critical("the worker did not stop within %g s and ends as it is; its threads stood here", seconds)
+        faulthandler.dump_traceback(all_threads=True)
+        os._exit(1)
+
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(math.ceil(seconds) + 3)  # by the kernel, where a thread keeps the interpreter to itself
+    threading.Thread(target=last, name="last", daemon=True).start()
 
 
 @contextmanager
