@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -21,14 +22,18 @@ class Outcome(NamedTuple):
 
 
 class Peer:
-    """The module `bench.peers.NAME` as a process of the peers' environment; ends with its input. Raises MissingPeer."""
+    """The module `bench.peers.NAME` as a process of the peers' environment; ends with its input. Raises MissingPeer.
 
-    def __init__(self, name: str, **environment: str) -> None:
-        command = [str(env.python()), "-W", "ignore", "-m", f"bench.peers.{name}"]
+    With `ours` the module `bench.NAME` in the product's environment: a part of the product beside its peers.
+    """
+
+    def __init__(self, name: str, environment: Mapping[str, str] | None = None, *, ours: bool = False) -> None:
+        python, module = (sys.executable, f"bench.{name}") if ours else (str(env.python()), f"bench.peers.{name}")
+        command = [python, "-W", "ignore", "-m", module]
         self.name = name
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=env.ROOT,
-            env={**os.environ, **environment}, text=True, start_new_session=True,
+            env={**os.environ, **(environment or {})}, text=True, start_new_session=True,
         )  # fmt: skip
 
     def run(self, asked: Mapping[str, Any]) -> Outcome:

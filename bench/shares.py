@@ -94,24 +94,16 @@ def _targets(
     return found, ring
 
 
-class Bound(NamedTuple):
-    """What bounds a row, in words, and the part (0..1) of the product's CPU that is asking and decoding."""
-
-    told: str
-    asking: float
-
-
-def bound(endpoints: Sequence[Mapping[str, Any]], credential: Mapping[str, str]) -> Bound:
+def bound(endpoints: Sequence[Mapping[str, Any]], credential: Mapping[str, str]) -> str:
     """Of the SNMP rows."""
     targets, ring = _targets(endpoints, credential, COUNT)
     found = shares(targets, ring, (snmp, "apply_snmp"))
     counts = found.device.counts
-    told = (
+    return (
         f"of {found.all:.1f} ms a switch in one process, {found.asking:.1f} are asking and decoding"
         f" ({counts['requests']} requests, {counts['bytes_in']:,} bytes, about {len(capture()):,} values),"
         f" {found.rest()}; the peers do the first of these alone"
     )
-    return Bound(told, found.asking / found.all)
 
 
 def bound_redfish(endpoints: Sequence[Mapping[str, Any]], credential: Mapping[str, str], uris: Sequence[str]) -> str:

@@ -43,17 +43,17 @@ class Switches:
 
     def plan(self) -> dict[str, Any]:
         """What the product asks one switch for, for peers that can be told: scalars, columns asked together, repetitions."""
-        vendor = _vendor()
-        width = max(1, vendor.quirks.columns_per_request)
+        ours = vendor()
+        width = max(1, ours.quirks.columns_per_request)
         groups = [
             list(table.columns[start : start + width])
-            for table in vendor.snmp_tables
+            for table in ours.snmp_tables
             for start in range(0, len(table.columns), width)
         ]
         return {
-            "scalars": list(vendor.snmp_scalars),
+            "scalars": list(ours.snmp_scalars),
             "groups": groups,
-            "max_repetitions": vendor.quirks.max_repetitions,
+            "max_repetitions": ours.quirks.max_repetitions,
             "community": self.community,
         }
 
@@ -100,7 +100,8 @@ def capture() -> list[str]:
     return out
 
 
-def _vendor() -> VendorFile:
+def vendor() -> VendorFile:
+    """What the product asks of it."""
     return shipped().match_snmp("1.3.6.1.4.1.32473.1.65")
 
 
@@ -110,15 +111,15 @@ def read_by_peer(address: str, raw: Mapping[str, tuple[int, Any]]) -> str:
     Equal to `product.judged` of the product's look at the same switch exactly when every reading and part is. A column
     the peer did not read gives fewer rows and is seen here.
     """
-    vendor = _vendor()
-    data = SnmpData(scalars={oid: raw[oid] for oid in vendor.snmp_scalars if oid in raw})
-    told: dict[str, dict[str, tuple[int, Any]]] = {c: {} for table in vendor.snmp_tables for c in table.columns}
+    ours = vendor()
+    data = SnmpData(scalars={oid: raw[oid] for oid in ours.snmp_scalars if oid in raw})
+    told: dict[str, dict[str, tuple[int, Any]]] = {c: {} for table in ours.snmp_tables for c in table.columns}
     for oid, value in raw.items():
         head = _column(oid, told)
         if head:
             told[head][oid[len(head) + 1 :]] = value
     data.columns.update(told)
-    reading = apply_snmp(vendor, data, Target(address, "snmp", address), {})
+    reading = apply_snmp(ours, data, Target(address, "snmp", address), {})
     return judged(reading.observations, reading.parts)
 
 

@@ -130,7 +130,7 @@ def rate(quick: bool) -> Row:
     with (
         tempfile.TemporaryDirectory(prefix="yunwei-bench-") as parent, broker() as url,
         cluster(durable=True, connections=CONNECTIONS) as database, site(database) as platform,
-        Peer("celery_chain", BENCH_BROKER=url, BENCH_DONE=str(Path(parent) / "done")) as peer,
+        Peer("celery_chain", {"BENCH_BROKER": url, "BENCH_DONE": str(Path(parent) / "done")}) as peer,
         worker(platform.folder) as running,
     ):  # fmt: skip
 

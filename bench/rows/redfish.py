@@ -47,7 +47,7 @@ def _figures(measured: Measured) -> Any:
 def cpu(quick: bool) -> Row:
     """Redfish deep inspection, CPU per BMC"""
     ours, theirs, times = (60, 6, 3) if quick else (300, 20, 7)
-    with servers(ours) as farm, Product() as product, Peer("sushy_look", **NO_CA) as sushy:
+    with servers(ours) as farm, Product() as product, Peer("sushy_look", NO_CA) as sushy:
         uris = asked_by_product(farm.endpoints[0])
         targets = product.targets(farm.endpoints, login(), profile="deep")
         asked = {**login(), "uris": uris}
@@ -78,7 +78,7 @@ def rate(quick: bool) -> Row:
     ours, one, many, times = (100, 2, 16, 2) if quick else (500, 5, 96, 5)
     with (
         servers(ours, latency_ms=LATENCY_MS) as farm, Product() as product,
-        Peer("sushy_look", **NO_CA) as sushy, Peer("requests_look", **NO_CA) as threads,
+        Peer("sushy_look", NO_CA) as sushy, Peer("requests_look", NO_CA) as threads,
     ):  # fmt: skip
         uris = asked_by_product(farm.endpoints[0])
         targets = product.targets(farm.endpoints, login(), profile="deep")

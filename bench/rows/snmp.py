@@ -8,7 +8,7 @@ from typing import Any
 from bench import libsnmp as libsnmp_loop
 from bench import netsnmp
 from bench.measure import Sample, Side, alternate
-from bench.model import Claim, Figure, Must, Row, RowFunction, Spread, at_least, at_most
+from bench.model import Claim, Must, Row, RowFunction, at_least, at_most
 from bench.peer import Peer
 from bench.product import NAME, Product
 from bench.shares import bound
@@ -16,6 +16,8 @@ from bench.switches import Switches, read_by_peer, switches
 from yunwei.lab.spec import DeviceSpec
 
 OURS = "the collector as shipped: job file in, polled, judged by the vendor file, result file signed"
+POLL = f"{NAME}, poll alone"
+ALONE = "the collector's own poll with its client and vendor file, up to judging: what the peers do, in a process of its own"
 
 PYSNMP = "pysnmp: its v1arch interface without MIB lookup, the same multi-column GETBULKs, raw values only (it judges nothing)"
 
@@ -36,31 +38,30 @@ def _values(given: dict[str, dict[str, list[Any]]]) -> dict[str, str]:
 def _row(
     farm: Switches, peer: Side, credential: dict[str, str], *, times: int, must: Must, notes: Sequence[str]
 ) -> Row:
-    """Both sides measured, CPU for each switch compared."""
-    with Product() as product:
+    """The product's poll and its whole look, each against the peer's poll: CPU for each switch compared."""
+    devices = _devices(farm, len(farm.endpoints))
+    with Product() as product, Peer("poll", ours=True) as alone:
         targets = product.targets(farm.endpoints, credential)
-        measured = alternate([Side(NAME, lambda: product.look(targets)[0]), peer], times)
-    found = bound(farm.endpoints, credential)
+
+        def poll() -> Sample:
+            done = alone.run({"devices": devices, "credential": credential})
+            return Sample(len(devices), done.cpu_s, done.wall_s, done.given)
+
+        measured = alternate([Side(NAME, lambda: product.look(targets)[0]), Side(POLL, poll), peer], times)
     cpu: Callable[[Sample], float] = lambda sample: sample.cpu  # noqa: E731
-    over, under = (peer.name, NAME) if must.relation == "≥" else (NAME, peer.name)
-    order = "theirs / ours" if must.relation == "≥" else "ours / theirs"
-    ratio = measured.ratio(over, under, cpu)
+    more = must.relation == "≥"
+
+    def claim(what: str, ours: str) -> Claim:
+        over, under, order = (peer.name, ours, "theirs / ours") if more else (ours, peer.name, "ours / theirs")
+        return Claim(f"CPU per switch, {what}, {order}", must, measured.ratio(over, under, cpu), peer.name)
+
     return Row(
-        claims=(Claim(f"CPU per switch, {order}", must, ratio, peer.name),),
+        claims=(claim("poll against poll", POLL), claim("poll, judgement and signed file against poll", NAME)),
         figures=measured.figures("CPU per switch", cpu, "ms", 1000.0)
-        + measured.figures("switches per second", lambda sample: sample.rate, "/s")
-        + _asking_alone(ratio, found.asking, order),
-        equal=measured.equal, void=measured.void, bound=found.told, notes=(f"ours: {OURS}", *notes),
+        + measured.figures("switches per second", lambda sample: sample.rate, "/s"),
+        equal=measured.equal, void=measured.void, bound=bound(farm.endpoints, credential),
+        notes=(f"{NAME}: {OURS}", f"{POLL}: {ALONE}", *notes),
     )  # fmt: skip
-
-
-def _asking_alone(ratio: Spread | None, part: float, order: str) -> tuple[Figure, ...]:
-    """The ratio again for what the peers do, asking and decoding: nothing matched, judged, made storable or signed."""
-    if ratio is None:
-        return ()
-    scale = 1 / part if order.startswith("theirs") else part
-    alone = Spread(ratio.minimum * scale, ratio.median * scale, ratio.maximum * scale, ratio.count)
-    return (Figure(NAME, f"of that, asking and decoding alone, {order}", alone, "×"),)
 
 
 def pysnmp(quick: bool) -> Row:
