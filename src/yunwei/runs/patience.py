@@ -38,7 +38,7 @@ def patient(step: Callable[P, T]) -> Callable[P, T]:
             except Exception as error:
                 if not _passes(error) or connection.in_atomic_block:
                     raise
-                log.warning("%s: tried again in %s s", error, wait, exc_info=True)
+                log.warning("%s: tried again in %s s", str(error).strip().partition("\n")[0], wait)
             connections.close_all()
             time.sleep(wait)
         return step(*args, **kwargs)

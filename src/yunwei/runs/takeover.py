@@ -17,6 +17,9 @@ from typing import Protocol
 
 import psycopg
 
+from yunwei.kernel.failing import Failing
+from yunwei.runs.patience import AWAY
+
 log = logging.getLogger(__name__)
 
 
@@ -70,13 +73,15 @@ class Takeover:
                 return
 
     def _watch(self) -> None:
+        failing = Failing(log, "looking for dead workers", *AWAY, psycopg.OperationalError, psycopg.InterfaceError)
         while not self._stopping.wait(self._period):
             try:
                 self.look()
-            except Exception:  # the engine's own connection, say; or ours, which is the other thread's to tell
+                failing.worked()
+            except Exception as error:  # noqa: BLE001 - told; where our own connection broke, by the other thread
                 if self._stopping.is_set() or self._connection.closed:
                     return
-                log.exception("looking for dead workers failed and is tried again")
+                failing.failed(error)
 
     def look(self) -> int:
         """One look at all foreign executors; returns how many workflows were put back."""

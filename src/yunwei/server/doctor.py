@@ -84,10 +84,16 @@ def _keys(folder: Path) -> Iterator[Finding]:
 
 
 def _database(_folder: Path) -> Iterator[Finding]:
-    from django.db import connection
+    from django.db import connection, transaction
 
     yield _f(_("数据库"), "ok", connection.vendor)
     instance.require_current()
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("UPDATE django_migrations SET name = name WHERE 1 = 0")
+    except DatabaseError as error:
+        hint = _("检查文件与目录的权限、磁盘余量；PostgreSQL 还要看是否连到了只读的备机")
+        yield _f(_("数据库"), "fault", _("不能写入：{why}").format(why=str(error).strip().partition("\n")[0]), hint)
 
 
 def _contract(folder: Path) -> Iterator[Finding]:

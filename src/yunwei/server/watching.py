@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
+from yunwei.kernel.failing import Failing
 from yunwei.server import instance
 from yunwei.ui import live
 
@@ -37,6 +38,7 @@ class Watcher(threading.Thread):
         self._tell, self._sees = tell, sees
         self._stop_asked = threading.Event()
         self._at: live.Position | None = None
+        self._failing = Failing(log, "watching the database", OperationalError, InterfaceError)
 
     def stop(self) -> None:
         """Ask it to end; it does within a step."""
@@ -47,8 +49,8 @@ class Watcher(threading.Thread):
         while not self._stop_asked.is_set():
             try:
                 self._watch()
-            except Exception:  # whatever it is: a watcher that is gone must not look like a quiet house
-                log.exception("watching the database failed and is tried again")
+            except Exception as error:  # noqa: BLE001 - told; a watcher that is gone must not look like a quiet house
+                self._failing.failed(error)
                 self._sees(False)
                 self._stop_asked.wait(AGAIN_S)
             finally:
@@ -67,6 +69,7 @@ class Watcher(threading.Thread):
                 topics, self._at = live.look(self._at)
                 owed = self._at.seq - before >= live.ROWS
                 self._sees(True)
+                self._failing.worked()
                 if topics:
                     self._tell(topics)
             self._stop_asked.wait(STEP_S)
@@ -88,9 +91,12 @@ def _postgres() -> Iterator[bool]:
     import psycopg
 
     url = instance.postgres_url(connection.settings_dict)
-    with psycopg.connect(
-        url, autocommit=True, keepalives_idle=15, keepalives_interval=5, keepalives_count=3
-    ) as listening:
+    with (
+        connection.wrap_database_errors,
+        psycopg.connect(
+            url, autocommit=True, keepalives_idle=15, keepalives_interval=5, keepalives_count=3
+        ) as listening,
+    ):
         listening.execute("LISTEN yunwei")
         while True:
             yield bool(list(listening.notifies(timeout=STEP_S, stop_after=1)))

@@ -25,6 +25,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 from yunwei.kernel import heap
 from yunwei.kernel.background import stand_back
 from yunwei.kernel.clock import Clock
+from yunwei.kernel.failing import Failing
 from yunwei.server import instance
 from yunwei.server.controls import Register
 
@@ -70,9 +71,13 @@ def every(
     turn among this process's writers, unless it may wait for something else than the database (`queues` False)."""
     from django.db import connections
 
+    from yunwei.runs.patience import AWAY
+
+    failing = Failing(log, name, *AWAY)
+
     def loop() -> None:
         while True:
-            attempt(name, job, clock, queues=queues)
+            attempt(failing, job, clock, queues=queues)
             if stop.wait(seconds):
                 connections.close_all()
                 return
@@ -82,7 +87,7 @@ def every(
     return thread
 
 
-def attempt(name: str, job: Callable[[datetime], object], clock: Clock, *, queues: bool = True) -> None:
+def attempt(failing: Failing, job: Callable[[datetime], object], clock: Clock, *, queues: bool = True) -> None:
     """`job(now)` once; see `every`."""
     from django.db import close_old_connections, connections
 
@@ -92,9 +97,11 @@ def attempt(name: str, job: Callable[[datetime], object], clock: Clock, *, queue
     try:
         with turn() if queues else nullcontext():
             job(clock.now())
-    except Exception:
-        log.exception("%s failed and is tried again", name)
+    except Exception as error:  # noqa: BLE001 - told, and tried again
+        failing.failed(error)
         connections.close_all()
+    else:
+        failing.worked()
 
 
 @contextmanager
@@ -163,6 +170,7 @@ def work(
     from yunwei.inspect import collecting, jobs
     from yunwei.ledger import services as ledger
     from yunwei.runs import dbos_engine, engine
+    from yunwei.runs.patience import AWAY
 
     stop = stop or Stop()
     clock = clock or instance.clock()
@@ -182,7 +190,9 @@ def work(
             takeover = Takeover(url, durable, stop)
         register = Register(os.environ)
         jobs.stand_beside(register.endpoints)
-        attempt("controls", register, clock)  # those of the start before this one do not answer any more
+        attempt(
+            Failing(log, "controls", *AWAY), register, clock
+        )  # those of the start before this one do not answer any more
         collectors = _collectors(clock)
         collecting.use(collectors)
         durable.launch()
