@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +114,42 @@ def test_who_works_is_not_sent_out_before_the_longest_session(people: People, cl
     clock.on(minutes=10)
     assert "会话已满 12 小时" in said(client)
     assert ended() == ["term"]
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL's writers do not wait for each other")
+@pytest.mark.django_db(transaction=True)
+def test_no_page_waits_for_another_writer_to_note_that_somebody_is_there(people: People, clock: Wall) -> None:
+    client = enter(Client(), "b_manager")
+    entered = Sitting.objects.get().seen_at
+    clock.on(minutes=14)
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as sweep:
+        sweep.execute("BEGIN IMMEDIATE")  # as a sweep stores its results
+        assert client.get("/me").status_code == 200, "and not an error after thirty seconds"
+        assert Sitting.objects.get().seen_at == entered
+        sweep.execute("ROLLBACK")
+    assert client.get("/me").status_code == 200
+    assert Sitting.objects.get().seen_at == clock.at, "the next page notes it"
+    clock.on(minutes=14)
+    assert client.get("/me").status_code == 200, "the idle time began there"
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        assert cursor.fetchone() == (30_000,), "everything else waits as before"
+
+
+def test_a_session_that_is_ended_while_its_page_is_made_is_told_so(
+    people: People, clock: Wall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = enter(Client(), "b_manager")
+    touch = sessions.touch
+
+    def ended_before(session: SessionBase, at: datetime) -> None:
+        sessions.end(session.session_key or "", Ended.CLOSED, now=NOW)
+        touch(session, at)
+
+    monkeypatch.setattr(sessions, "touch", ended_before)
+    clock.on(minutes=1)
+    assert client.get("/me").status_code == 400, "as Django answers where it writes sessions"
+    assert client.get("/me").status_code == 302
 
 
 @given(

@@ -6,13 +6,14 @@ says why, to the old browser and to the owner. Session times are the machine's (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from yunwei.accounts import wall
@@ -52,10 +53,41 @@ def overdue(session: Mapping[str, Any], account: Account, rules: Policy, at: dat
 
 
 def touch(session: SessionBase, at: datetime) -> None:
-    """Somebody did something: the idle time begins again."""
-    if at.timestamp() - float(session["seen"]) >= TOUCH_S:
-        session["seen"] = at.timestamp()
-        Sitting.objects.filter(key=session.session_key or "", ended_at=None).update(seen_at=at)
+    """Somebody did something: the idle time begins again.
+
+    No page waits for that: where SQLite has another writer just now (a sweep stores for most of a second), the next page
+    notes it.
+    """
+    before = float(session["seen"])
+    if at.timestamp() - before < TOUCH_S:
+        return
+    modified = session.modified
+    session["seen"] = at.timestamp()
+    try:
+        with _now_or_never(), transaction.atomic():
+            Sitting.objects.filter(key=session.session_key or "", ended_at=None).update(seen_at=at)
+            session.save()
+    except OperationalError:
+        session["seen"] = before
+    except UpdateError:  # the session was ended meanwhile: who asked is told so where sessions are written
+        return
+    session.modified = modified
+
+
+@contextmanager
+def _now_or_never() -> Iterator[None]:
+    """Statements inside raise OperationalError where they would wait for SQLite's one writer."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        (usual,) = cursor.fetchone()
+        cursor.execute("PRAGMA busy_timeout = 0")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {int(usual)}")
 
 
 def end(key: str, why: Ended, *, now: datetime, actor: str = "system:accounts") -> None:
