@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -64,6 +66,17 @@ def test_a_fault_of_the_program_comes_whole_every_time(failing: Failing, caplog:
             {}["gone"]
         except KeyError as error:
             failing.failed(error)
+    assert [bool(record.exc_info) for record in caplog.records] == [True, True]
+
+
+def test_a_wrong_statement_is_a_fault_of_the_program_on_sqlite_too(caplog: pytest.LogCaptureFixture) -> None:
+    failing = Failing(log, "the tick", sqlite3.OperationalError)
+    with closing(sqlite3.connect(":memory:")) as db:
+        for _time in range(2):
+            try:
+                db.execute("SELECT * FROM gone")
+            except sqlite3.OperationalError as error:
+                failing.failed(error)
     assert [bool(record.exc_info) for record in caplog.records] == [True, True]
 
 

@@ -20,6 +20,7 @@ from tests.ui import run_scene as scene
 from tests.ui.run_scene import NOW, look, place
 from tests.ui.tags import Tags
 from yunwei.accounts.models import Account
+from yunwei.assets import tables
 from yunwei.assets.models import Asset, Endpoint, IdentityPin, Zone
 from yunwei.assets.web import acts
 from yunwei.assets.web import asset as asset_page
@@ -669,6 +670,7 @@ def grow(run: Run) -> None:
         Run(id=f"look:x:{i}:1", procedure="hardware.inspect", scope={}, terms={}, cause={}, submitted_at=NOW, outcome=run.outcome)
         for i in range(300)
     )  # fmt: skip
+    tables._count_anew()  # as after an import
 
 
 # --- readings over time -----------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ says why, to the old browser and to the owner. Session times are the machine's (
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,8 @@ from yunwei.ledger import services as ledger
 
 #: seconds between two writes of "seen": a page with ten fragments is one visit
 TOUCH_S = 30
+#: how far "seen" may lag behind who is there: so long a page does not wait for another writer to note it
+LAG_S = 2 * TOUCH_S
 #: an ended session is kept this long for its owner to see (GB/T 22239-2019: logs at least six months)
 KEEP = timedelta(days=200)
 
@@ -55,23 +58,31 @@ def overdue(session: Mapping[str, Any], account: Account, rules: Policy, at: dat
 def touch(session: SessionBase, at: datetime) -> None:
     """Somebody did something: the idle time begins again.
 
-    No page waits for that: where SQLite has another writer just now (a sweep stores for most of a second), the next page
-    notes it.
+    A page of somebody who goes on clicking does not wait for that: where SQLite has another writer just now (a sweep
+    stores for most of a second), the next page notes it. The first page after a pause waits, as there may be no next.
     """
     before = float(session["seen"])
-    if at.timestamp() - before < TOUCH_S:
+    since = at.timestamp() - before
+    if since < TOUCH_S:
         return
     modified = session.modified
     session["seen"] = at.timestamp()
     try:
-        with _now_or_never(), transaction.atomic():
+        with _now_or_never() if since < LAG_S else nullcontext(), transaction.atomic():
             Sitting.objects.filter(key=session.session_key or "", ended_at=None).update(seen_at=at)
             session.save()
-    except OperationalError:
+    except OperationalError as error:
+        if since >= LAG_S or not _busy(error):
+            raise
         session["seen"] = before
-    except UpdateError:  # the session was ended meanwhile: who asked is told so where sessions are written
+    except UpdateError:  # ended meanwhile, or cannot be written: the middleware that writes sessions says so
         return
     session.modified = modified
+
+
+def _busy(error: OperationalError) -> bool:
+    """Whether SQLite had another writer."""
+    return getattr(error.__cause__, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 @contextmanager
@@ -135,8 +146,8 @@ def sweep(*, now: datetime) -> int:
     rows = Sitting.objects.filter(ended_at=None, seen_at__lte=at - shortest).select_related("account__organisation")
     ended = 0
     for row in rows[:500]:
-        # "seen" is written every TOUCH_S seconds; who is just there keeps the session
-        late = at - timedelta(seconds=TOUCH_S)
+        # "seen" lags behind by so much; who is just there keeps the session
+        late = at - timedelta(seconds=LAG_S)
         marks = {"since": row.started_at.timestamp(), "seen": row.seen_at.timestamp()}
         why = overdue(marks, row.account, rules, late)
         if why is not None:

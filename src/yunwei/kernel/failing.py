@@ -1,9 +1,10 @@
 """Work that is tried again and again: its failure is one line in the log, told once and again while it lasts, and its end
-is told too. A database that restarts is no fault of the program; what is, comes with its traceback, every time."""
+is told too. A database that restarts is no fault of the program; what is one comes with its traceback, every time."""
 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 
@@ -25,7 +26,7 @@ class Failing:
 
     def failed(self, error: Exception) -> None:
         """It failed and will be tried again."""
-        ordinary = isinstance(error, self._ordinary)
+        ordinary = isinstance(error, self._ordinary) and not _wrong(error)
         said = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
         now = self._clock()
         if ordinary and said == self._said and now - self._at < AGAIN_S:
@@ -42,3 +43,9 @@ class Failing:
         if self._said:
             self._log.warning("%s works again", self._what)
             self._said, self._silent = "", 0
+
+
+def _wrong(error: Exception) -> bool:
+    """Whether SQLite found a statement wrong (no such table, bad syntax): its driver gives that the same class as a full
+    disk or another writer."""
+    return any(getattr(one, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR for one in (error, error.__cause__))

@@ -38,7 +38,9 @@ def patient(step: Callable[P, T]) -> Callable[P, T]:
             except Exception as error:
                 if not _passes(error) or connection.in_atomic_block:
                     raise
-                log.warning("%s: tried again in %s s", str(error).strip().partition("\n")[0], wait)
+                cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+                said = f"{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}"
+                log.warning("%s: %s: tried again in %s s", step.__qualname__, said, wait)
             connections.close_all()
             time.sleep(wait)
         return step(*args, **kwargs)

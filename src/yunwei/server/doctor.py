@@ -89,10 +89,17 @@ def _database(_folder: Path) -> Iterator[Finding]:
     yield _f(_("数据库"), "ok", connection.vendor)
     instance.require_current()
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("UPDATE django_migrations SET name = name WHERE 1 = 0")
+        with (
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):  # a row is written: without one a full disk would pass
+            cursor.execute(
+                "UPDATE django_migrations SET name = name WHERE id = (SELECT min(id) FROM django_migrations)"
+            )
     except DatabaseError as error:
-        hint = _("检查文件与目录的权限、磁盘余量；PostgreSQL 还要看是否连到了只读的备机")
+        hint = _(
+            "检查文件与目录的权限、磁盘余量；PostgreSQL 还要看是否连到了只读的备机；database is locked 表示另有写入占用，稍后再试"
+        )
         yield _f(_("数据库"), "fault", _("不能写入：{why}").format(why=str(error).strip().partition("\n")[0]), hint)
 
 

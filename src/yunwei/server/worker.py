@@ -139,7 +139,11 @@ class Heads:
 
         if self._ended.is_set() or time.monotonic() - self._last >= HEADS_S:
             self._ended.clear()
-            heads.push(now)
+            try:
+                heads.push(now)
+            except BaseException:
+                self._ended.set()  # it is owed still
+                raise
             self._last = time.monotonic()
 
 
@@ -256,7 +260,7 @@ def end_within(seconds: float) -> None:
         os._exit(1)
 
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(math.ceil(seconds) + 3)  # by the kernel, where a thread keeps the interpreter to itself
+    signal.alarm(math.ceil(seconds) + 10)  # by the kernel, where a thread keeps the interpreter to itself
     threading.Thread(target=last, name="last", daemon=True).start()
 
 
