@@ -38,18 +38,21 @@ async def poll(client: SnmpClient, address: str, port: int, login: V2c | V3, pla
     return data
 
 
-async def sweep(devices: list[tuple[str, int]], login: V2c | V3, plan: VendorFile) -> dict[str, SnmpData]:
-    """All switches, as many at once as the collector has under way."""
-    gate = asyncio.Semaphore(AT_ONCE)
+async def sweep(devices: list[tuple[str, int]], keep: int, login: V2c | V3, plan: VendorFile) -> dict[str, SnmpData]:
+    """All switches, as many at once as the collector has under way. What the first `keep` said is kept, to be compared; the
+    others' values go as soon as they were read, as the collector's do."""
+    gate, found = asyncio.Semaphore(AT_ONCE), dict[str, SnmpData]()
 
     async with SnmpClient() as client:
 
-        async def one(address: str, port: int) -> SnmpData:
+        async def one(number: int, address: str, port: int) -> None:
             async with gate:
-                return await poll(client, address, port, login, plan)
+                data = await poll(client, address, port, login, plan)
+                if number < keep:
+                    found[address] = data
 
-        found = await asyncio.gather(*(one(address, port) for address, port in devices))
-    return {address: data for (address, _port), data in zip(devices, found, strict=True)}
+        await asyncio.gather(*(one(number, address, port) for number, (address, port) in enumerate(devices)))
+    return found
 
 
 def values(data: SnmpData) -> dict[str, tuple[int, Any]]:
@@ -67,7 +70,7 @@ def main() -> None:
 
     def run(asked: Mapping[str, Any]) -> dict[str, SnmpData]:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(sweep(asked["devices"], snmp.credential(asked["credential"]), plan))
+            return runner.run(sweep(asked["devices"], asked["keep"], snmp.credential(asked["credential"]), plan))
 
     serve(run, lambda given: {address: read_by_peer(address, values(data)) for address, data in given.items()})
 

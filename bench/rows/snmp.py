@@ -36,15 +36,15 @@ def _values(given: dict[str, dict[str, list[Any]]]) -> dict[str, str]:
 
 
 def _row(
-    farm: Switches, peer: Side, credential: dict[str, str], *, times: int, must: Must, notes: Sequence[str]
+    farm: Switches, peer: Side, theirs: int, credential: dict[str, str], *, times: int, must: Must, notes: Sequence[str]
 ) -> Row:
-    """The product's poll and its whole look, each against the peer's poll: CPU for each switch compared."""
+    """The product's poll and its whole look, each against the peer's poll of the first `theirs`: CPU for each switch."""
     devices = _devices(farm, len(farm.endpoints))
     with Product() as product, Peer("poll", ours=True) as alone:
         targets = product.targets(farm.endpoints, credential)
 
         def poll() -> Sample:
-            done = alone.run({"devices": devices, "credential": credential})
+            done = alone.run({"devices": devices, "keep": theirs, "credential": credential})
             return Sample(len(devices), done.cpu_s, done.wall_s, done.given)
 
         measured = alternate([Side(NAME, lambda: product.look(targets)[0]), Side(POLL, poll), peer], times)
@@ -75,7 +75,7 @@ def pysnmp(quick: bool) -> Row:
             return Sample(theirs, done.cpu_s, done.wall_s, _values(done.given))
 
         return _row(
-            farm, Side("pysnmp", run), {"community": farm.community}, times=times, must=at_least(30),
+            farm, Side("pysnmp", run), theirs, {"community": farm.community}, times=times, must=at_least(30),
             notes=(PYSNMP,),
         )  # fmt: skip
 
@@ -103,7 +103,7 @@ def _netsnmp(quick: bool, version: str) -> Row:
         login = netsnmp.v2c(farm.community) if version == "2c" else netsnmp.v3(farm.user)
         credential = {"community": farm.community} if version == "2c" else DeviceSpec.user_credential(farm.user)
         peer = Side("net-snmp", lambda: netsnmp.walk(devices, login, repetitions))
-        return _row(farm, peer, credential, times=times, must=at_least(3), notes=(WALK,))
+        return _row(farm, peer, theirs, credential, times=times, must=at_least(3), notes=(WALK,))
 
 
 C_LOOP = (
@@ -119,7 +119,7 @@ def libsnmp(quick: bool) -> Row:
         devices, plan = _devices(farm, count), farm.plan()
         peer = Side("libsnmp in C", lambda: libsnmp_loop.poll(devices, plan))
         credential = {"community": farm.community}
-        return _row(farm, peer, credential, times=times, must=at_most(4), notes=(C_LOOP,))
+        return _row(farm, peer, count, credential, times=times, must=at_most(4), notes=(C_LOOP,))
 
 
 ROWS: dict[str, RowFunction] = {

@@ -23,8 +23,7 @@ def resign(sizes: list[tuple[int, Any]]) -> None:
         for entry in entries[done:size]:
             leaf = tree.leaf_hash(bytes(entry.intake.body))
             Entry.objects.filter(seq=entry.seq).update(leaf=leaf)
-            for _closed in tree.add(peaks, entry.seq - 1, leaf):
-                pass
+            tree.add(peaks, entry.seq - 1, leaf)
         last, done = services._sign(last, size, peaks, at), size  # noqa: SLF001 - the attacker has the key
     proofs.rebuild()
 

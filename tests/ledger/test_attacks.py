@@ -202,8 +202,7 @@ def rewrite_everything(changed: int) -> None:
         for entry in entries[done:size]:
             leaf = tree.leaf_hash(bytes(entry.intake.body))
             Entry.objects.filter(seq=entry.seq).update(leaf=leaf)
-            for _closed in tree.add(peaks, entry.seq - 1, leaf):
-                pass
+            tree.add(peaks, entry.seq - 1, leaf)
         last, done = services._sign(last, size, peaks, at), size
     proofs.rebuild()
 

@@ -67,8 +67,7 @@ class Place:
         peaks: list[bytes] = []
         for seq, leaf, body in entries:
             assert bytes(leaf) == tree.leaf_hash(bytes(body))
-            for _closed in tree.add(peaks, seq - 1, bytes(leaf)):
-                pass
+            tree.add(peaks, seq - 1, bytes(leaf))
         size, root = self.rows("SELECT size, root FROM ledger_head ORDER BY number DESC LIMIT 1")[0]
         assert (size, bytes(root)) == (len(numbers), tree.fold(peaks))
         heads = self.rows("SELECT number FROM ledger_head ORDER BY number")

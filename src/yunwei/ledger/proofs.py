@@ -28,8 +28,7 @@ def _reader(wanted: Collection[tuple[int, int]]) -> tree.GetNode:
             return known.get((level, index), missing)
         held: list[bytes] = []
         for i in range(1 << level):
-            for _closed in tree.add(held, i, leaves.get((index << level) + 1 + i, missing)):
-                pass
+            tree.add(held, i, leaves.get((index << level) + 1 + i, missing))
         return tree.fold(held)
 
     return get

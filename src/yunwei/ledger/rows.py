@@ -38,6 +38,7 @@ def _lite_clauses(clauses: tuple[str, ...]) -> str:
     return json.dumps(clauses)  # as Django's JSONField writes it; the sets of clauses are few
 
 
+@lru_cache(maxsize=64)  # what one act records, it records at one moment
 def _lite_time(stamp: str) -> str:
     """A time as Django writes it to SQLite, from the one that the body has: no T, no Z, no microseconds that are none."""
     return f"{stamp[:10]} {stamp[11:26]}".removesuffix(".000000")

@@ -13,7 +13,7 @@ growth and every proof: begin with the peaks at some size, add leaves or whole s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from yunwei.gm import sm3
 
@@ -32,18 +32,23 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sm3.digest(b"\x01" + left + right)
 
 
-def add(peaks: list[bytes], at: int, node: bytes, level: int = 0) -> Iterator[tuple[int, int, bytes]]:
+def add(peaks: list[bytes], at: int, node: bytes, level: int = 0) -> Sequence[tuple[int, int, bytes]]:
     """Add the complete subtree `node` of 2^level leaves to a tree of `at` leaves, in place.
 
-    Yields (level, index, hash) of each larger complete subtree that this closes. Must be run to its end.
+    Returns (level, index, hash) of each larger complete subtree that this closes: none for every other leaf.
     """
     index = at >> level
+    if not index & 1:
+        peaks.append(node)
+        return ()
+    closed = []
     while index & 1:
         node = node_hash(peaks.pop(), node)
         index >>= 1
         level += 1
-        yield level, index, node
+        closed.append((level, index, node))
     peaks.append(node)
+    return closed
 
 
 def fold(peaks: list[bytes]) -> bytes:
@@ -83,8 +88,7 @@ def extend(peaks: list[bytes], start: int, end: int, nodes: list[bytes]) -> list
     """New peaks after adding a cover from `start` to `end`. Raises ValueError when the cover has another length."""
     grown = list(peaks)
     for (level, index), node in zip(cover(start, end), nodes, strict=True):
-        for _closed in add(grown, index << level, node, level):
-            pass
+        add(grown, index << level, node, level)
     return grown
 
 
