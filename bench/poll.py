@@ -32,8 +32,7 @@ async def poll(client: SnmpClient, address: str, port: int, login: V2c | V3, pla
     session = client.session(
         address, port, login, timeout=timeout, retries=retries, bulk=plan.quirks.bulk, engine=probe.engine
     )
-    await snmp._scalars(session, plan, data)  # noqa: SLF001 - the very statements that are to be measured
-    if partial := await snmp._tables(session, plan, data):  # noqa: SLF001
+    if partial := await snmp.read(session, plan, data):
         raise RuntimeError(f"{address}: no proven end of {partial}")
     return data
 

@@ -670,7 +670,7 @@ def grow(run: Run) -> None:
         Run(id=f"look:x:{i}:1", procedure="hardware.inspect", scope={}, terms={}, cause={}, submitted_at=NOW, outcome=run.outcome)
         for i in range(300)
     )  # fmt: skip
-    tables._count_anew()  # as after an import
+    tables.count_anew()  # as after an import
 
 
 # --- readings over time -----------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def _silent(_done: int, _total: int) -> None:
     """Nobody watches."""
 
 
-def _count_anew() -> None:
+def count_anew() -> None:
     """Let PostgreSQL know how many rows there are now. A dry run leaves as many dead ones, which it may have counted as none
     meanwhile: lists would then take minutes until it looks again by itself."""
     if connection.vendor == "postgresql":
@@ -132,7 +132,7 @@ def import_table(
             applied = not dry_run and (not bad or skip_bad)
             if applied:
                 _record(content, name, tally, sorted(bad), actor, now)
-                _count_anew()
+                count_anew()
             else:
                 transaction.set_rollback(True)
         tell(total, total)

@@ -16,7 +16,7 @@ from yunwei.cli import inspect as inspection
 from yunwei.cli.common import UNREACHABLE, USAGE, err
 from yunwei.cli.contact import contact as first_contact
 from yunwei.cli.deadline import deadline
-from yunwei.kernel.errors import YunweiError, words
+from yunwei.kernel.errors import YunweiError, first_line, words
 from yunwei.kernel.i18n import _
 
 app = typer.Typer(
@@ -110,7 +110,7 @@ def main() -> None:
             raise
         # the database is gone, locked, full or spoilt: Django's, psycopg's or SQLAlchemy's, whose import would cost every
         # command
-        _say(_("数据库不可用：{error}").format(error=str(error).strip().partition("\n")[0]))
+        _say(_("数据库不可用：{error}").format(error=first_line(error)))
         sys.exit(UNREACHABLE)
 
 

@@ -23,6 +23,11 @@ class YunweiError(Exception):
         return f"{text}（{self.hint}）" if self.hint else text
 
 
+def first_line(error: Exception) -> str:
+    """What an error says in its first line: a database's driver adds the statement, the values and a caret below it."""
+    return str(error).strip().partition("\n")[0]
+
+
 def words(error: OSError) -> str:
     """An error of the system for people: its own words, and the place where it has one."""
     place = f"（{error.filename}）" if error.filename else ""

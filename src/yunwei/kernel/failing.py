@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 
-from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.errors import YunweiError, first_line
 
 #: seconds after which the same failure is told again
 AGAIN_S = 60.0
@@ -27,7 +27,7 @@ class Failing:
     def failed(self, error: Exception) -> None:
         """It failed and will be tried again."""
         ordinary = isinstance(error, self._ordinary) and not _wrong(error)
-        said = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        said = f"{type(error).__name__}: {first_line(error)}"
         now = self._clock()
         if ordinary and said == self._said and now - self._at < AGAIN_S:
             self._silent += 1

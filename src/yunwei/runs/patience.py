@@ -15,6 +15,8 @@ from typing import ParamSpec, TypeVar
 import sqlalchemy as sa
 from django.db import InterfaceError, OperationalError, connection, connections
 
+from yunwei.kernel.errors import first_line
+
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,7 +41,7 @@ def patient(step: Callable[P, T]) -> Callable[P, T]:
                 if not _passes(error) or connection.in_atomic_block:
                     raise
                 cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-                said = f"{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}"
+                said = f"{type(cause).__name__}: {first_line(cause)}"
                 log.warning("%s: %s: tried again in %s s", step.__qualname__, said, wait)
             connections.close_all()
             time.sleep(wait)

@@ -15,13 +15,15 @@ from typing import Any
 from django.db import DatabaseError
 from django.utils import timezone
 
-from yunwei.kernel.errors import YunweiError
+from yunwei.kernel.errors import YunweiError, first_line
 from yunwei.kernel.i18n import _
 from yunwei.server import instance
 
 Finding = dict[str, Any]
 #: a backup older than this is told: once a day, and an hour's grace
 BACKUP_AGE = timedelta(hours=25)
+#: writes a row and changes nothing
+_SAME_ROW = "UPDATE django_migrations SET name = name WHERE id = (SELECT min(id) FROM django_migrations)"
 
 
 def examine() -> list[Finding]:
@@ -45,7 +47,7 @@ def _made(name: str, check: Iterator[Finding]) -> Iterator[Finding]:
     except YunweiError as error:
         yield _f(name, "fault", error.message, "　".join(filter(None, (error.where, error.hint))))
     except (DatabaseError, OSError) as error:
-        yield _f(name, "fault", str(error).strip().partition("\n")[0])
+        yield _f(name, "fault", first_line(error))
 
 
 def _f(what: str, state: str, found: str, hint: str = "") -> Finding:
@@ -89,18 +91,14 @@ def _database(_folder: Path) -> Iterator[Finding]:
     yield _f(_("数据库"), "ok", connection.vendor)
     instance.require_current()
     try:
-        with (
-            transaction.atomic(),
-            connection.cursor() as cursor,
-        ):  # a row is written: without one a full disk would pass
-            cursor.execute(
-                "UPDATE django_migrations SET name = name WHERE id = (SELECT min(id) FROM django_migrations)"
-            )
+        # a row is written: without one a full disk would pass
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_SAME_ROW)
     except DatabaseError as error:
         hint = _(
             "检查文件与目录的权限、磁盘余量；PostgreSQL 还要看是否连到了只读的备机；database is locked 表示另有写入占用，稍后再试"
         )
-        yield _f(_("数据库"), "fault", _("不能写入：{why}").format(why=str(error).strip().partition("\n")[0]), hint)
+        yield _f(_("数据库"), "fault", _("不能写入：{why}").format(why=first_line(error)), hint)
 
 
 def _contract(folder: Path) -> Iterator[Finding]:

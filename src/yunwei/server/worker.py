@@ -194,9 +194,8 @@ def work(
             takeover = Takeover(url, durable, stop)
         register = Register(os.environ)
         jobs.stand_beside(register.endpoints)
-        attempt(
-            Failing(log, "controls", *AWAY), register, clock
-        )  # those of the start before this one do not answer any more
+        # those of the start before this one do not answer any more
+        attempt(Failing(log, "controls", *AWAY), register, clock)
         collectors = _collectors(clock)
         collecting.use(collectors)
         durable.launch()
@@ -251,7 +250,7 @@ def main() -> NoReturn:
 def end_within(seconds: float) -> None:
     """End this process with code 1 after `seconds` if it is still there, with the places of its threads on stderr; from
     the main thread. The places are read by a Python thread, which holds the others still: faulthandler's own watchdog
-    reads them while they go on, and at times ended the process by SIGSEGV with nothing said."""
+    reads them while they go on, and once ended the process by SIGSEGV with nothing said."""
 
     def last() -> None:
         time.sleep(seconds)

@@ -57,8 +57,7 @@ async def collect(look: Look) -> DeviceResult:
     problem, detail, partial = None, "", []
     try:
         async with asyncio.timeout(look.left()):
-            await _scalars(session, vendor, data)
-            partial = await _tables(session, vendor, data)
+            partial = await read(session, vendor, data)
     except TimeoutError:
         problem, detail = Reason.BUDGET, _("设备的时间预算已用完")
     except SnmpError as error:
@@ -114,6 +113,13 @@ async def _probe(client: SnmpClient, look: Look, address: str, login: V2c | V3) 
 def _match(look: Look, data: SnmpData) -> VendorFile:
     object_id, descr = (Value(*data.scalars[oid]).as_text() for oid in (SYS_OBJECT_ID, SYS_DESCR))
     return look.vendor(lambda: look.tools.catalogue.match_snmp(object_id, descr))
+
+
+async def read(session: Session, vendor: VendorFile, data: SnmpData) -> list[str]:
+    """Read into `data` what the vendor file asks for; returns the columns whose end was not proven. Raises SnmpError, with
+    what was read until then in `data`."""
+    await _scalars(session, vendor, data)
+    return await _tables(session, vendor, data)
 
 
 async def _scalars(session: Session, vendor: VendorFile, data: SnmpData) -> None:
