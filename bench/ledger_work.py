@@ -77,9 +77,9 @@ class Raw:
     def write(self, rows: list[tuple[Any, ...]]) -> None:
         """These rows, 100 a commit."""
         for start in range(0, len(rows), A_COMMIT):
-            some = [(self.done + i, *row[:6], 1) for i, row in enumerate(rows[start : start + A_COMMIT], 1)]
+            some = [(self.done + i, *row[:6]) for i, row in enumerate(rows[start : start + A_COMMIT], 1)]
             self.db.execute("BEGIN IMMEDIATE")
-            self.db.executemany(f"INSERT INTO ledger_intake (id, {COLUMNS}, sequenced) VALUES (?,?,?,?,?,?,?,?)", some)  # noqa: S608
+            self.db.executemany(f"INSERT INTO ledger_intake (id, {COLUMNS}) VALUES (?,?,?,?,?,?,?)", some)  # noqa: S608
             leaves = [(row[0], row[0], self.digest(b"\x00" + row[6])) for row in some]
             self.db.executemany("INSERT INTO ledger_entry (seq, intake_id, leaf) VALUES (?,?,?)", leaves)
             self.db.execute("COMMIT")

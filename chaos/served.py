@@ -192,5 +192,5 @@ def settled(home: Bed) -> bool:
     and every claim has its number."""
     ((runs,),) = home.rows("SELECT count(*) FROM runs_run WHERE ended_at IS NULL")
     ((of_day,),) = home.rows(OF_DAY)
-    ((waiting,),) = home.rows("SELECT count(*) FROM ledger_intake WHERE NOT sequenced")
+    ((waiting,),) = home.rows("SELECT count(*) FROM ledger_waiting")
     return bool(of_day > 0 and runs == 0 and waiting == 0)

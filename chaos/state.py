@@ -178,10 +178,10 @@ def proven(home: Bed) -> list[str]:
     """What does not hold of the ledger: rows that do not follow from it, a bundle that does not verify, heads that the
     client was given and that it does not continue, claims without a number."""
     from yunwei.ledger import audit, bundle, keys, verify
-    from yunwei.ledger.models import Intake
+    from yunwei.ledger.models import Intake, Waiting
 
     told = [f"audit: {d.room} {d.subject} {d.field}: {d.row} ≠ {d.said}" for d in audit.audit()]
-    waiting = Intake.objects.filter(sequenced=False).count()
+    waiting = Waiting.objects.count()
     if waiting:
         told.append(f"{waiting} claims have no number")
     clocks = Intake.objects.filter(kind__startswith=CLOCK).count()

@@ -71,7 +71,8 @@ def cut(count: int) -> bool:
             "DELETE FROM ledger_entry WHERE seq > %s",
         ):
             cursor.execute(statement, [keep])
-        cursor.execute("DELETE FROM ledger_intake WHERE sequenced = 0")
+        cursor.execute("DELETE FROM ledger_intake WHERE id IN (SELECT intake_id FROM ledger_waiting)")
+        cursor.execute("DELETE FROM ledger_waiting")
     proofs.rebuild()
     left = services.head()
     return left is not None and left.size == keep

@@ -172,7 +172,7 @@ class Clock:
         """Whether every run has ended and every claim has its number."""
         ((runs,),) = self.home.rows("SELECT count(*) FROM runs_run WHERE ended_at IS NULL")
         ((of_day,),) = self.home.rows("SELECT count(*) FROM duties_attempt")
-        ((waiting,),) = self.home.rows("SELECT count(*) FROM ledger_intake WHERE NOT sequenced")
+        ((waiting,),) = self.home.rows("SELECT count(*) FROM ledger_waiting")
         return bool(of_day > 0 and runs == 0 and waiting == 0)
 
     def done(self, act: Any) -> Any:

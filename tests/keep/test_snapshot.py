@@ -14,7 +14,8 @@ from yunwei.server.keep import snapshot
 
 BUSINESS = """
 CREATE TABLE ledger_head (number INTEGER, size INTEGER, root BLOB, hash TEXT);
-CREATE TABLE ledger_intake (id INTEGER PRIMARY KEY, sequenced BOOL);
+CREATE TABLE ledger_intake (id INTEGER PRIMARY KEY);
+CREATE TABLE ledger_waiting (intake_id INTEGER PRIMARY KEY);
 CREATE TABLE ledger_artifact (content_hash TEXT, size INTEGER, redacted_at TEXT);
 CREATE TABLE django_migrations (id INTEGER, app TEXT, name TEXT);
 CREATE TABLE filler (data BLOB);
@@ -53,7 +54,7 @@ def lockstep(folder: Path) -> Iterator[None]:
                 for db in (one, two):
                     db.execute("PRAGMA synchronous=OFF")
                 while not stop.is_set():
-                    one.execute("INSERT INTO ledger_intake (sequenced) VALUES (1)")
+                    one.execute("INSERT INTO ledger_intake DEFAULT VALUES")
                     two.execute("INSERT INTO workflow_status (status) VALUES ('SUCCESS')")
         except BaseException as error:  # noqa: BLE001 - told below
             broken.append(error)

@@ -15,7 +15,17 @@ from tests.keep.kit import inside, phrase, refused, said
 
 pytestmark = pytest.mark.component
 
-#: the database as an older program left it: one migration fewer
+#: a claim that nobody has numbered yet
+WAITS = """
+from datetime import datetime, UTC
+from yunwei.server import instance
+instance.setup()
+from django.db import transaction
+from yunwei.ledger import services
+with transaction.atomic():
+    services.record("test.waits", "instance", {}, at=datetime.now(UTC), actor="tester")
+"""
+#: the database as an older program left it: two migrations fewer
 OLDER = """
 from yunwei.server import instance
 instance.setup()
@@ -39,16 +49,28 @@ def test_an_upgrade_keeps_every_row_and_its_backup_is_the_way_back(site, tmp_pat
     inside(site, OLDER)
     before = rows(site, "SELECT count(*) FROM ledger_intake")[0][0]
     told = said(*words(tmp_path), instance=site)
-    assert told["migrations"] == ["ledger.0002_restored"]
+    assert told["migrations"] == ["ledger.0002_restored", "ledger.0003_waiting"]
     assert told["changes"] == []
     assert rows(site, "SELECT count(*) FROM ledger_restored") == [(0,)]
     assert rows(site, "SELECT count(*) FROM ledger_intake") == [(before + 2,)]  # type: ignore[operator]
     assert said("evidence", "audit", instance=site)["differences"] == []
     assert said(*words(tmp_path), instance=site)["migrations"] == []
     way_back = ("restore", told["backup"], tmp_path / "back", "--passphrase-file", phrase(tmp_path))
-    assert said(*way_back)["migrations"] == 1  # what was backed up is the older schema; nothing outside is newer
+    assert said(*way_back)["migrations"] == 2  # what was backed up is the older schema; nothing outside is newer
     assert rows(tmp_path / "back", "SELECT count(*) FROM ledger_intake WHERE kind = 'instance.upgraded'") == [(0,)]
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_claim_that_waited_for_its_number_before_the_upgrade_has_it_afterwards(site, tmp_path):
+    """Before ledger.0003 a mark in the claim said that it waits."""
+    inside(site, WAITS + OLDER)
+    newest = "SELECT sequenced FROM ledger_intake ORDER BY id DESC LIMIT 2"
+    assert rows(site, newest) == [(0,), (1,)]
+    assert said(*words(tmp_path), instance=site)["changes"] == []
+    numbered = "SELECT seq FROM ledger_entry JOIN ledger_intake ON id = intake_id WHERE kind = 'test.waits'"
+    assert len(rows(site, numbered)) == 1
+    assert rows(site, "SELECT count(*) FROM ledger_waiting") == [(0,)]
+    assert said("evidence", "audit", instance=site)["differences"] == []
 
 
 def test_a_rehearsal_that_fails_leaves_the_instance_as_it_was(site, tmp_path):

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from tests.ledger.kit import NOW, claim
 
 from yunwei.ledger import rows, services
-from yunwei.ledger.models import Entry, Intake
+from yunwei.ledger.models import Entry, Intake, Waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -22,10 +22,10 @@ def test_a_claim_written_here_reads_as_one_that_the_orm_wrote(at) -> None:
         "kind": "test.a", "subject": "物:1", "actor": "人", "at": at, "clauses": ["2.1", "甲"], "body": b"{\x00\xff}",
     }  # fmt: skip
     by_hand = rows.add_intake(rows.here(), **told, stamp=services.stamp(at))
-    by_orm = Intake.objects.create(**told, sequenced=False)
+    by_orm = Intake.objects.create(**told)
     assert {**vars(by_hand), "id": 0, "_state": 0} == {**vars(by_orm), "id": 0, "_state": 0}
     assert vars(by_hand._state) == vars(by_orm._state)
-    one, two = (Intake.objects.filter(pk=row.pk).values(*told, "sequenced").get() for row in (by_hand, by_orm))
+    one, two = (Intake.objects.filter(pk=row.pk).values(*told).get() for row in (by_hand, by_orm))
     assert {k: bytes(v) if k == "body" else v for k, v in one.items()} == {
         k: bytes(v) if k == "body" else v for k, v in two.items()
     }
@@ -37,7 +37,7 @@ def test_a_claim_written_here_reads_as_one_that_the_orm_wrote(at) -> None:
 def test_only_the_claims_that_got_a_number_are_marked() -> None:
     first, second, third = (claim(i) for i in range(3))
     rows.number([(1, first.pk, b"a" * 32), (2, third.pk, b"b" * 32)])
-    assert list(Intake.objects.filter(sequenced=False).values_list("pk", flat=True)) == [second.pk]
+    assert list(Waiting.objects.values_list("pk", flat=True)) == [second.pk]
     assert [bytes(e.leaf) for e in Entry.objects.order_by("seq")] == [b"a" * 32, b"b" * 32]
 
 

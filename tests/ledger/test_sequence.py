@@ -6,13 +6,14 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import DatabaseError, transaction
+from django.db.transaction import TransactionManagementError
 
 from yunwei.gm import sm2, sm3
 from yunwei.kernel.canonical import canonical
-from yunwei.ledger import keys, services, tree
+from yunwei.ledger import audit, keys, rows, services, tree
 from yunwei.ledger.errors import LedgerError
-from yunwei.ledger.models import Entry, Head, Intake
+from yunwei.ledger.models import Entry, Head, Intake, Waiting
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
@@ -146,7 +147,7 @@ def test_no_entry_without_a_key(settings, tmp_path):
     with pytest.raises(LedgerError, match="密钥"):
         services.sequence(NOW)
     assert Entry.objects.count() == 0
-    assert Intake.objects.filter(sequenced=False).count() == 1
+    assert Waiting.objects.count() == 1
 
 
 def test_no_entry_when_the_vectors_fail(monkeypatch):
@@ -192,3 +193,24 @@ def test_a_claim_says_what_of_what_and_by_whom(missing):
 def test_only_the_heads_of_a_demo_say_so(settings, demo):
     settings.YUNWEI = {"demo": demo}
     assert (b'"demo":true' in bytes(services.beat(NOW).body)) is demo
+
+
+def test_a_claim_that_was_taken_out_of_the_queue_is_named_and_so_is_one_that_was_deleted_in_it():
+    """Whoever owns the database can keep a claim from its number; what was committed does not go silently."""
+    lost, gone, last = (claim(i) for i in range(3))
+    Waiting.objects.filter(pk=lost.pk).delete()
+    Intake.objects.filter(pk=gone.pk).delete()
+    assert services.sequence(NOW) == 1
+    assert services.sequence(NOW) == 0
+    assert services.number_of(last.pk) == 1
+    named = [(d.subject, d.field) for d in audit.audit() if d.room == "ledger"]
+    assert named == [(lost.subject, "number"), (f"intake:{gone.pk}", "body")]
+
+
+def test_who_catches_the_failure_of_a_claim_cannot_commit_half_of_it(monkeypatch):
+    monkeypatch.setattr(rows, "WAITING_LITE", "INSERT INTO nowhere VALUES (1)")
+    monkeypatch.setattr(rows, "INTAKE", "INSERT INTO nowhere VALUES (%s, %s, %s, %s, %s, %s) RETURNING 1")
+    with pytest.raises(TransactionManagementError), transaction.atomic():
+        with pytest.raises(DatabaseError):
+            services.record("test.claim", "x", {}, at=NOW, actor="tester")
+        Entry.objects.exists()

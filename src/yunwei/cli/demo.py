@@ -190,9 +190,9 @@ def _zone(folder: Any) -> ZoneInfo:
 def _settle(stage: Stage) -> None:
     """Wait until the worker has numbered everything, then push the head."""
     from yunwei.ledger import heads
-    from yunwei.ledger.models import Intake
+    from yunwei.ledger.models import Waiting
 
-    _wait(lambda: not Intake.objects.filter(sequenced=False).exists(), stage, seconds=30, what=_("证据编号"))
+    _wait(lambda: not Waiting.objects.exists(), stage, seconds=30, what=_("证据编号"))
     heads.push(common.now())
 
 

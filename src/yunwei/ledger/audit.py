@@ -18,7 +18,7 @@ from django.apps import apps
 from django.utils.translation import gettext as _
 
 from yunwei.ledger import tree
-from yunwei.ledger.models import Entry, Head, Intake
+from yunwei.ledger.models import Entry, Head, Intake, Waiting
 from yunwei.ledger.snapshot import one_moment
 
 JSON = Any
@@ -98,7 +98,7 @@ def records() -> Iterator[tuple[Said | None, Difference | None]]:
     """Every record in the order of its claim, read from the hashed body; with it what is wrong with the record itself."""
     last = 0
     newest = Head.objects.order_by("-number").first()
-    size, count = newest.size if newest else 0, 0
+    size, count, waits = newest.size if newest else 0, 0, set(Waiting.objects.values_list("pk", flat=True))
     while rows := list(
         Intake.objects.filter(pk__gt=last).order_by("pk").values_list("pk", "kind", "subject", "body")[:WINDOW]
     ):
@@ -108,7 +108,12 @@ def records() -> Iterator[tuple[Said | None, Difference | None]]:
             entry = entries.get(pk)
             count += entry is not None
             yield _said(bytes(body), entry, (kind, subject))
+            if entry is None and pk not in waits:
+                yield None, Difference("ledger", subject, "number", "—", _("没有编号，也不在等待编号"))
+            waits.discard(pk)
         last = ids[-1]
+    for pk in sorted(waits):
+        yield None, Difference("ledger", f"intake:{pk}", "body", _("没有了"), _("登记了，等待编号"))
     if count != size:
         text = _("共 {n} 条").format(n=size)
         yield None, Difference("ledger", "head", "size", str(count), text, newest.number if newest else None)

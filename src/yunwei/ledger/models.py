@@ -37,9 +37,10 @@ class Artifact(models.Model):
 
 
 class Intake(models.Model):
-    """A claim that was committed together with the state change it tells of; it waits for its number.
+    """A claim that was committed together with the state change it tells of; `body` is the canonical JSON that is hashed.
 
-    `body` is the canonical JSON that is hashed. `sequenced` turns true once, when the entry is made.
+    Never written again: that it waits for its number is a row of its own (`Waiting`), for a mark in this one would write
+    the whole body a second time.
     """
 
     kind = models.CharField(max_length=80)
@@ -48,11 +49,9 @@ class Intake(models.Model):
     at = models.DateTimeField()
     clauses = models.JSONField(default=list)
     body = models.BinaryField()
-    sequenced = models.BooleanField(default=False)
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=("id",), condition=models.Q(sequenced=False), name="intake_waiting"),
             models.Index(fields=("subject", "id"), name="intake_subject"),
             models.Index(fields=("kind", "id"), name="intake_kind"),
             models.Index(fields=("actor", "id"), name="intake_actor"),
@@ -60,6 +59,20 @@ class Intake(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}"
+
+
+class Waiting(models.Model):
+    """A claim without a number: written in the statement or right after the statement that takes the claim in, gone in the
+    transaction that makes its entry. No foreign key holds it: what it costs would be paid twice by every claim, and
+    the audit names a claim that neither has a number nor waits.
+    """
+
+    intake = models.OneToOneField(
+        Intake, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return str(self.intake_id)
 
 
 class Entry(models.Model):

@@ -10,22 +10,29 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
 
 from yunwei.ledger.models import Intake
 
 INTAKE = (
-    "INSERT INTO ledger_intake (kind, subject, actor, at, clauses, body, sequenced)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"
+    "WITH claim AS (INSERT INTO ledger_intake (kind, subject, actor, at, clauses, body)"
+    " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id)"
+    " INSERT INTO ledger_waiting (intake_id) SELECT id FROM claim RETURNING intake_id"
 )
-INTAKE_LITE = INTAKE.removesuffix(" RETURNING id").replace("%s", "?")
-WAITING = "SELECT id, body FROM ledger_intake WHERE NOT sequenced ORDER BY id LIMIT %s"
-ANY_WAITING = "SELECT 1 FROM ledger_intake WHERE NOT sequenced LIMIT 1"
+#: SQLite has no such statement, and its RETURNING would cost as much as the insert once more
+INTAKE_LITE = "INSERT INTO ledger_intake (kind, subject, actor, at, clauses, body) VALUES (?, ?, ?, ?, ?, ?)"
+WAITING_LITE = "INSERT INTO ledger_waiting (intake_id) VALUES (last_insert_rowid())"
+#: each body looked up by itself: a planner without counts would read both tables side by side from their beginnings
+WAITING = (
+    "SELECT intake_id, (SELECT body FROM ledger_intake WHERE id = intake_id) FROM ledger_waiting"
+    " ORDER BY intake_id LIMIT %s"
+)
+ANY_WAITING = "SELECT 1 FROM ledger_waiting LIMIT 1"
 ENTRY = "INSERT INTO ledger_entry (seq, intake_id, leaf) VALUES (%s, %s, %s)"
 #: exactly those that have a number now: a claim committed meanwhile still waits
-MARK = "UPDATE ledger_intake SET sequenced = %s WHERE id IN (SELECT intake_id FROM ledger_entry WHERE seq >= %s)"
+NUMBERED = "DELETE FROM ledger_waiting WHERE intake_id IN (SELECT intake_id FROM ledger_entry WHERE seq >= %s)"
 
 
 def here() -> BaseDatabaseWrapper:
@@ -59,14 +66,19 @@ def add_intake(
     lite = connection.vendor == "sqlite"
     values = (
         kind, subject, actor, _lite_time(stamp) if lite else at,
-        _lite_clauses(tuple(clauses)) if lite else connection.ops.adapt_json_value(list(clauses), None), body, False,
+        _lite_clauses(tuple(clauses)) if lite else connection.ops.adapt_json_value(list(clauses), None), body,
     )  # fmt: skip
     connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors:  # the driver's own execute: Django's cursor costs more than the insert
-        if lite:  # RETURNING would cost as much as the insert once more
-            pk = connection.connection.execute(INTAKE_LITE, values).lastrowid
-        else:
-            pk = connection.connection.execute(INTAKE, values).fetchone()[0]
+    try:
+        with connection.wrap_database_errors:  # the driver's own execute: Django's cursor costs more than the insert
+            if lite:
+                pk = connection.connection.execute(INTAKE_LITE, values).lastrowid
+                connection.connection.execute(WAITING_LITE)
+            else:
+                pk = connection.connection.execute(INTAKE, values).fetchone()[0]
+    except DatabaseError:  # or who catches it could commit a claim that does not wait
+        connection.set_rollback(True)
+        raise
     return _made(connection.alias, pk, kind, subject, actor, at, list(clauses), body)
 
 
@@ -78,15 +90,16 @@ def _made(
     state = row._state = ModelState()  # noqa: SLF001
     state.adding, state.db = False, alias
     row.id, row.kind, row.subject, row.actor, row.at = pk, kind, subject, actor, at
-    row.clauses, row.body, row.sequenced = clauses, body, False
+    row.clauses, row.body = clauses, body
     return row
 
 
 def waiting(most: int) -> list[tuple[int, bytes]]:
-    """The oldest claims without a number: their row id and what is hashed."""
+    """The oldest claims without a number: their row id and what is hashed. One that was deleted stays waiting, and cannot be
+    numbered."""
     with here().cursor() as cursor:
         cursor.execute(WAITING, [most])
-        return [(pk, bytes(body)) for pk, body in cursor.fetchall()]
+        return [(pk, bytes(body)) for pk, body in cursor.fetchall() if body is not None]
 
 
 def any_waiting() -> bool:
@@ -97,9 +110,9 @@ def any_waiting() -> bool:
 
 
 def number(entries: Sequence[tuple[int, int, bytes]]) -> None:
-    """Insert (number, intake id, leaf hash), the numbers one after the other, and mark exactly those claims."""
+    """Insert (number, intake id, leaf hash), the numbers one after the other; exactly those claims wait no longer."""
     if not entries:
         return
     with here().cursor() as cursor:
         cursor.executemany(ENTRY, entries)
-        cursor.execute(MARK, [True, entries[0][0]])
+        cursor.execute(NUMBERED, [entries[0][0]])

@@ -149,7 +149,7 @@ def _fonts(folder: Path) -> Iterator[Finding]:
 def _ledger(_folder: Path) -> Iterator[Finding]:
     from yunwei.ledger import audit, heads, keys
     from yunwei.ledger import services as ledger
-    from yunwei.ledger.models import Intake
+    from yunwei.ledger.models import Waiting
     from yunwei.runs.services import workers_alive
 
     now = instance.clock().now()
@@ -165,7 +165,7 @@ def _ledger(_folder: Path) -> Iterator[Finding]:
         yield _f(
             _("口令"), "note", _("仍用初始口令：{names}").format(names="、".join(first)), "yunwei account password"
         )
-    waiting = Intake.objects.filter(sequenced=False).count()
+    waiting = Waiting.objects.count()
     alive = workers_alive(now)
     yield _f(_("工作进程"), "ok" if alive else "note", str(alive), "" if alive else "yunwei serve")
     if waiting and not alive:

@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 
 from yunwei.accounts.models import Account
 from yunwei.ledger import heads
-from yunwei.ledger.models import Entry, Head, HeadPush, Intake
+from yunwei.ledger.models import Entry, Head, HeadPush, Waiting
 from yunwei.runs.models import Run, RunState
 from yunwei.ui.pages import READERS
 
@@ -56,7 +56,7 @@ def position() -> Position:
     """Where things stand now."""
     newest = Head.objects.order_by("-number").values_list("number", "size").first() or (0, 0)
     push = _newest_push()
-    waiting = dict.fromkeys(Intake.objects.filter(sequenced=False).values_list("pk", flat=True)[:ROWS], True)
+    waiting = dict.fromkeys(Waiting.objects.values_list("pk", flat=True)[:ROWS], True)
     return Position(newest[1], newest[0], push, _runs(), waiting)
 
 
@@ -82,7 +82,7 @@ def look(since: Position) -> tuple[set[str], Position]:
         .order_by("seq")
         .values_list("seq", "intake__kind", "intake__subject")[:ROWS]
     )
-    unnumbered = Intake.objects.filter(sequenced=False).order_by("-pk").values_list("pk", "kind", "subject")[:ROWS]
+    unnumbered = Waiting.objects.order_by("-pk").values_list("pk", "intake__kind", "intake__subject")[:ROWS]
     rows = {pk: (kind, subject) for pk, kind, subject in unnumbered}
     late = [what for pk, what in rows.items() if since.waiting.get(pk) is False]
     runs = _runs()

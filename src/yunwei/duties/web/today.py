@@ -22,7 +22,7 @@ from yunwei.duties import sources
 from yunwei.duties.web import day, looked, own, year
 from yunwei.duties.web.pending import side_of, waiting
 from yunwei.ledger import heads
-from yunwei.ledger.models import Entry, Head, HeadPush, Intake
+from yunwei.ledger.models import Entry, Head, HeadPush, Waiting
 from yunwei.runs.services import workers_alive
 from yunwei.ui import words
 from yunwei.ui.context import contract_folder, page
@@ -50,7 +50,7 @@ def health(now: datetime) -> Health:
     """State of ledger, pushed heads and workers."""
     pushed = HeadPush.objects.filter(ok=True).exclude(address__startswith=heads.HANDOVER).order_by("-id")
     newest = Head.objects.annotate(pushed_at=Subquery(pushed.values("at")[:1])).order_by("-number").first()
-    waiting = Intake.objects.filter(sequenced=False).count()
+    waiting = Waiting.objects.count()
     return Health(
         number=newest.size if newest else 0,
         waiting=waiting,

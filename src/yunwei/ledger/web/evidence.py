@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Max, QuerySet, Subquery, TextField
+from django.db.models import Count, Max, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Cast
 from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -23,7 +23,7 @@ from yunwei.accounts.models import Account
 from yunwei.kernel.errors import YunweiError
 from yunwei.ledger import bundle, checking, heads, keys, reading
 from yunwei.ledger.errors import LedgerError
-from yunwei.ledger.models import Head, HeadPush, Intake
+from yunwei.ledger.models import Head, HeadPush, Intake, Waiting
 from yunwei.ui import cells, words
 from yunwei.ui.context import now as now_of_instance
 from yunwei.ui.listing import Column, Filter, Listing, Shown, filtered, show
@@ -192,9 +192,9 @@ class State:
 
 def state(now: datetime) -> State:
     """Two statements."""
-    unnumbered = Intake.objects.filter(sequenced=False).order_by().values("sequenced").annotate(n=Count("id"))
+    unnumbered = Waiting.objects.values(one=Value(1)).annotate(n=Count("pk"))
     newest = Head.objects.annotate(waiting=Subquery(unnumbered.values("n"))).order_by("-number").first()
-    waiting = (newest.waiting or 0) if newest else Intake.objects.filter(sequenced=False).count()
+    waiting = (newest.waiting or 0) if newest else Waiting.objects.count()
     wanted = heads.addresses()
     rows = HeadPush.objects.filter(ok=True, address__in=wanted).values_list("address").annotate(Max("at"), Max("head"))
     pushed = {address: (at, number) for address, at, number in rows}

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST
 
 from yunwei.accounts.models import Role
 from yunwei.ledger import audit, reading, services
-from yunwei.ledger.models import Intake
+from yunwei.ledger.models import Intake, Waiting
 from yunwei.ledger.web.evidence import account_of, address, claims, read_bodies, since, taken_away, until, what
 from yunwei.ui import cells, words
 from yunwei.ui.context import now as now_of_instance
@@ -190,7 +190,7 @@ def trail(request: HttpRequest) -> HttpResponseBase:
 def compare(request: HttpRequest) -> HttpResponse:
     """Play all records through and name the rows that say something else; the result is a record."""
     newest = services.head()  # a row's id is no count: a database gives ids away that a rollback does not take back
-    records = (newest.size if newest else 0) + Intake.objects.filter(sequenced=False).count()
+    records = (newest.size if newest else 0) + Waiting.objects.count()
     context: dict[str, Any] = {"records": records, "most": COMPARE_MAX, "found": None, "more": 0}
     if records <= COMPARE_MAX:
         found = audit.audit()

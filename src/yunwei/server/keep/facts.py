@@ -60,7 +60,9 @@ def _facts(ask: Ask, names: list[str]) -> Facts:
     if rows:
         number, size, root, digest = rows[0]
         head = {"number": number, "size": size, "root": bytes(root).hex(), "hash": digest}
-    waiting = ask("SELECT count(*) FROM ledger_intake WHERE NOT sequenced")[0][0]
+    mark = "ledger_intake WHERE NOT sequenced"  # before ledger.0003
+    waits = "ledger_waiting" if "ledger_waiting" in names else mark
+    waiting = ask(f"SELECT count(*) FROM {waits}")[0][0]  # noqa: S608 - names from here
     applied = [f"{app}.{name}" for app, name in ask("SELECT app, name FROM django_migrations ORDER BY id")]
     return Facts(counted(ask, [n for n in names if n != "yunwei_being_filled"]), head, int(waiting), applied)
 
