@@ -34,7 +34,7 @@ def test_a_claim_written_here_reads_as_one_that_the_orm_wrote(at) -> None:
     assert Intake.objects.filter(clauses=["2.1", "甲"], at=at).count() == 2, "searched by the ORM, both are found"
 
 
-def test_only_the_claims_that_got_a_number_are_marked() -> None:
+def test_only_the_claims_that_got_a_number_wait_no_longer() -> None:
     first, second, third = (claim(i) for i in range(3))
     rows.number([(1, first.pk, b"a" * 32), (2, third.pk, b"b" * 32)])
     assert list(Waiting.objects.values_list("pk", flat=True)) == [second.pk]

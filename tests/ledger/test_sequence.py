@@ -195,16 +195,30 @@ def test_only_the_heads_of_a_demo_say_so(settings, demo):
     assert (b'"demo":true' in bytes(services.beat(NOW).body)) is demo
 
 
-def test_a_claim_that_was_taken_out_of_the_queue_is_named_and_so_is_one_that_was_deleted_in_it():
-    """Whoever owns the database can keep a claim from its number; what was committed does not go silently."""
-    lost, gone, last = (claim(i) for i in range(3))
+def test_a_claim_that_was_taken_out_of_the_queue_is_named_and_one_put_back_into_it():
+    """Whoever owns the database can keep a claim from its number, or stop the sequencer by one that has it."""
+    lost, numbered = claim(1), claim(2)
     Waiting.objects.filter(pk=lost.pk).delete()
-    Intake.objects.filter(pk=gone.pk).delete()
     assert services.sequence(NOW) == 1
-    assert services.sequence(NOW) == 0
-    assert services.number_of(last.pk) == 1
+    Waiting.objects.create(pk=numbered.pk)
+    named = [(d.subject, d.field, d.number) for d in audit.audit() if d.room == "ledger"]
+    assert named == [(lost.subject, "number", None), (numbered.subject, "number", 1)]
+
+
+def test_claims_deleted_before_they_were_numbered_leave_an_entry_each_and_hold_up_no_other(monkeypatch):
+    monkeypatch.setattr(services, "BATCH", 3)
+    gone, kept = [claim(i) for i in range(7)], [claim(i) for i in range(10, 14)]
+    Intake.objects.filter(pk__in=[one.pk for one in gone]).delete()
     named = [(d.subject, d.field) for d in audit.audit() if d.room == "ledger"]
-    assert named == [(lost.subject, "number"), (f"intake:{gone.pk}", "body")]
+    assert named == [(f"intake:{one.pk}", "body") for one in gone]
+    assert services.sequence(NOW) == 11
+    assert not Waiting.objects.exists()
+    entries = Entry.objects.order_by("seq").values_list("intake__kind", "intake__subject")
+    assert list(entries) == [
+        *(("test.claim", one.subject) for one in kept),
+        *(("ledger.claim.gone", f"intake:{one.pk}") for one in gone),
+    ]
+    assert audit.audit() == []
 
 
 def test_who_catches_the_failure_of_a_claim_cannot_commit_half_of_it(monkeypatch):

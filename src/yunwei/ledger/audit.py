@@ -108,8 +108,8 @@ def records() -> Iterator[tuple[Said | None, Difference | None]]:
             entry = entries.get(pk)
             count += entry is not None
             yield _said(bytes(body), entry, (kind, subject))
-            if entry is None and pk not in waits:
-                yield None, Difference("ledger", subject, "number", "—", _("没有编号，也不在等待编号"))
+            if (entry is None) != (pk in waits):
+                yield None, _miscounted(subject, entry)
             waits.discard(pk)
         last = ids[-1]
     for pk in sorted(waits):
@@ -117,6 +117,13 @@ def records() -> Iterator[tuple[Said | None, Difference | None]]:
     if count != size:
         text = _("共 {n} 条").format(n=size)
         yield None, Difference("ledger", "head", "size", str(count), text, newest.number if newest else None)
+
+
+def _miscounted(subject: str, entry: Entry | None) -> Difference:
+    """A claim that has a number and waits for one, or neither: the sequencer stops at the first and never sees the second."""
+    if entry is None:
+        return Difference("ledger", subject, "number", "—", _("没有编号，也不在等待编号"))
+    return Difference("ledger", subject, "number", _("在等待编号"), str(entry.seq), entry.seq)
 
 
 def _said(body: bytes, entry: Entry | None, columns: tuple[str, str]) -> tuple[Said | None, Difference | None]:

@@ -94,12 +94,12 @@ def _made(
     return row
 
 
-def waiting(most: int) -> list[tuple[int, bytes]]:
-    """The oldest claims without a number: their row id and what is hashed. One that was deleted stays waiting, and cannot be
-    numbered."""
+def waiting(most: int) -> tuple[list[tuple[int, bytes]], list[int]]:
+    """The oldest claims without a number, their row id and what is hashed; and the row ids of those among them that are gone."""
     with here().cursor() as cursor:
         cursor.execute(WAITING, [most])
-        return [(pk, bytes(body)) for pk, body in cursor.fetchall() if body is not None]
+        rows = cursor.fetchall()
+    return [(pk, bytes(body)) for pk, body in rows if body is not None], [pk for pk, body in rows if body is None]
 
 
 def any_waiting() -> bool:

@@ -27,7 +27,7 @@ from yunwei.ledger import artifacts as files
 from yunwei.ledger import keys, proofs, rows, tree
 from yunwei.ledger.artifacts import store
 from yunwei.ledger.errors import LedgerError
-from yunwei.ledger.models import Artifact, Entry, Head, Intake, Mention, Node
+from yunwei.ledger.models import Artifact, Entry, Head, Intake, Mention, Node, Waiting
 
 __all__ = ["acknowledge", "head", "number_of", "record", "redact", "sequence", "store"]
 
@@ -124,7 +124,10 @@ def _batch(now: datetime, *, quiet: bool = False) -> int:
         lock()
         last = head()
         _mark_clock(last, now)
-        waiting = rows.waiting(BATCH)
+        waiting, gone = rows.waiting(BATCH)
+        while gone:
+            _mark_gone(gone, now)
+            waiting, gone = rows.waiting(BATCH)
         if not waiting and not quiet:
             return 0
         _close(last, waiting, now)
@@ -236,6 +239,13 @@ def _mark_clock(last: Head | None, now: datetime) -> None:
     else:
         return
     record(kind, "ledger", {"clock": stamp(now), "head": stamp(last.at)}, at=now, actor="system:sequencer")
+
+
+def _mark_gone(gone: list[int], now: datetime) -> None:
+    """Make an entry of each claim that was committed and deleted before it had a number; what it said nobody can tell."""
+    for pk in gone:
+        record("ledger.claim.gone", f"intake:{pk}", {"intake": pk}, at=now, actor="system:sequencer")
+    Waiting.objects.filter(pk__in=gone).delete()
 
 
 def head() -> Head | None:

@@ -201,6 +201,7 @@ EVENTS = {
     "reports.opened": gettext_lazy("报告下载"),
     "ledger.clock.back": gettext_lazy("时钟被调回"),
     "ledger.clock.recovered": gettext_lazy("时钟恢复"),
+    "ledger.claim.gone": gettext_lazy("登记在编号前被删除"),
 }
 PARTIES = {"A": gettext_lazy("甲方"), "B": gettext_lazy("乙方"), "AB": gettext_lazy("双方")}
 CAUSES = {

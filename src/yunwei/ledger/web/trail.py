@@ -79,7 +79,7 @@ GROUPS: dict[str, tuple[Any, tuple[str, ...]]] = {
         gettext_lazy("设置与凭据"),
         (
             "instance.created", "assets.credential.set", "assets.credential.rotated", "assets.import", "duties.calendar.imported", "duties.contract.read",
-            "ledger.clock.back", "ledger.clock.recovered", "ledger.restored", "ledger.restored.acknowledged", "ledger.restored.refused",
+            "ledger.clock.back", "ledger.clock.recovered", "ledger.claim.gone", "ledger.restored", "ledger.restored.acknowledged", "ledger.restored.refused",
             "instance.backed_up", "instance.restored", "instance.upgraded", "instance.moved",
         ),
     ),
