@@ -30,8 +30,10 @@ NAME = "1.3.6.1.2.1.1.5.0"
 
 
 def gone(pid: int) -> bool:
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 async def name(address: str, port: int, community: str = COMMUNITY) -> str:
