@@ -86,7 +86,7 @@ def test_backup_restore_and_upgrade(served, database, tmp_path):
     assert "正在运行" in told
     assert "yunwei worker" in told
     upgraded = said("upgrade", "--to", tmp_path / "before", *words, instance=served)
-    assert upgraded["migrations"] == ["ledger.0002_restored"]
+    assert upgraded["migrations"] == ["ledger.0002_restored", "ledger.0003_waiting"]
     assert not rows(SERVER, "SELECT datname FROM pg_database WHERE datname LIKE '%rehearsal%'")
 
     file = said("backup", tmp_path / "safe", *words, instance=served)["file"]
